@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * The ABI of /dev/svmrt. File descriptors are the objects: system fd -> VM fd -> vCPU fds, and
+ * memory objects; closing the last one frees everything. Every struct starts with its own size in
+ * bytes; unknown flags and non-zero reserved fields are EINVAL. A refused call fills `error` with
+ * one line of text that names the object and the rule. Self-contained: needs linux/types.h only.
+ */
+#ifndef SVMKIT_SVMRT_H
+#define SVMKIT_SVMRT_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SVMRT_ABI_VERSION 1
+#define SVMRT_ERROR_BYTES 128
+
+/* ---- Exit policy: what is done with an exit (action), and what is told (event class) ---- */
+
+enum svmrt_action {
+	SVMRT_DO_USER = 0,	/* return from RUN with the run page filled */
+	SVMRT_DO_TABLE = 1,	/* answer from the CPUID or MSR table */
+	SVMRT_DO_SKIP = 2,	/* step over the instruction; drop a #DB */
+	SVMRT_DO_INJECT = 3,	/* `vector`, or SVMRT_VECTOR_SAME: the intercepted exception itself */
+	SVMRT_DO_WAIT = 4,	/* step over HLT and sleep until an event or a kick */
+	SVMRT_DO_STOP = 5,	/* return from RUN; RIP stays at the instruction */
+	SVMRT_ACTIONS
+};
+
+enum svmrt_event_class {
+	SVMRT_EVENT_NONE = 0,
+	SVMRT_EVENT_COUNT = 1,	/* as none: counters are always on; says that this is meant */
+	SVMRT_EVENT_SAMPLE = 2,	/* one of every `sample` exits of this code */
+	SVMRT_EVENT_STREAM = 3,
+	SVMRT_EVENTS
+};
+
+#define SVMRT_VECTOR_SAME 0xffff
+
+struct svmrt_exit_rule {
+	__u64 code;		/* EXITCODE, APM volume 2 appendix C */
+	__u8 action;		/* enum svmrt_action */
+	__u8 event;		/* enum svmrt_event_class */
+	__u16 vector;		/* SVMRT_DO_INJECT: exception vector; error code 0 where it has one */
+	__u32 sample;		/* SVMRT_EVENT_SAMPLE: N >= 1; else 0 */
+};
+
+/* CPUID answer: (host value & keep) | set, registers in the order EAX EBX ECX EDX. */
+struct svmrt_cpuid_row {
+	__u32 leaf;
+	__u32 subleaf;
+	__u32 flags;		/* SVMRT_CPUID_SUBLEAF: the row is for this ECX only */
+	__u32 reserved;
+	__u32 keep[4];
+	__u32 set[4];
+};
+#define SVMRT_CPUID_SUBLEAF 1u
+
+enum svmrt_msr_access {
+	SVMRT_MSR_GP = 0,	/* #GP(0) in the guest */
+	SVMRT_MSR_VALUE = 1,	/* read: the row's value, or what STORE last wrote */
+	SVMRT_MSR_IGNORE = 2,	/* write: dropped */
+	SVMRT_MSR_STORE = 3,	/* write: kept per vCPU (rows of one MSR only) */
+};
+
+struct svmrt_msr_row {
+	__u32 first;		/* MSR index range, both ends included */
+	__u32 last;
+	__u8 read;		/* enum svmrt_msr_access */
+	__u8 write;
+	__u16 reserved0;
+	__u32 reserved1;
+	__u64 value;
+};
+
+/* ---- vCPU register page beside the VMCB (4096 bytes; also a page of the template) ---- */
+
+/* GPR numbers are the processor's own encoding. RAX and RSP live in the VMCB: here they are 0. */
+struct svmrt_vcpu_state {
+	__u64 gpr[16];
+	__u64 dr[4];		/* DR0-3; DR6 and DR7 live in the VMCB */
+	__u64 xcr0;
+	__u64 reserved0[3];
+	__u8 fxsave[512];	/* x87, SSE and MXCSR in FXSAVE64 layout */
+	__u8 reserved1[3392];
+};
+
+/* Dense slot of an exit code: policy and counters are arrays of SVMRT_SLOTS. -1: not a known code. */
+#define SVMRT_SLOTS 0x114
+static inline int svmrt_exit_slot(__u64 code)
+{
+	if (code < 0x100)
+		return (int)code;
+	if (code >= 0x400 && code < 0x410)
+		return 0x100 + (int)(code - 0x400);
+	if (code >= 0xfffffffffffffffcULL)
+		return 0x110 + (int)(0xffffffffffffffffULL - code);
+	return -1;
+}
+
+/* ---- System fd ---- */
+
+#define SVMRT_CAP_NPT		(1ULL << 0)
+#define SVMRT_CAP_NRIPS		(1ULL << 1)
+#define SVMRT_CAP_FLUSHBYASID	(1ULL << 2)
+#define SVMRT_CAP_DECODE	(1ULL << 3)
+#define SVMRT_CAP_XSAVE		(1ULL << 4)
+
+struct svmrt_info {
+	__u32 size;
+	__u32 abi_version;
+	__u64 caps;		/* SVMRT_CAP_* */
+	__u32 svm_revision;	/* CPUID 8000_000A EAX[7:0] */
+	__u32 asids;		/* CPUID 8000_000A EBX */
+	__u32 svm_features;	/* CPUID 8000_000A EDX */
+	__u32 npt_levels;
+	__u32 cpus_online;
+	__u32 cpus_claimed;	/* EFER.SVME is ours on that many */
+	__u32 vms;
+	__u32 vcpus;
+	__u32 memory_objects;
+	__u32 max_vcpus;	/* per VM */
+	__u64 pages;		/* 4 KiB pages that the module holds for VMs and memory objects */
+	__u64 max_pages_per_user;
+	__u64 host_xcr0;
+	char unusable[SVMRT_ERROR_BYTES];	/* why no VM can be created now, and the remedy; or "" */
+};
+
+struct svmrt_create_vm {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+struct svmrt_create_mem {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 bytes;		/* multiple of 4096 */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/* ---- VM fd ---- */
+
+enum svmrt_map_mode {
+	SVMRT_MAP_SHARED = 0,	/* the object's pages, writable */
+	SVMRT_MAP_RO = 1,	/* the object's pages; a guest write is an NPF exit */
+	SVMRT_MAP_COW = 2,	/* the object's pages until the guest writes; then a private copy */
+};
+
+struct svmrt_map {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 gpa;		/* guest physical address, multiple of 4096 */
+	__u64 bytes;		/* multiple of 4096 */
+	__u64 offset;		/* into the memory object, bytes, multiple of 4096 */
+	__s32 mem_fd;
+	__u32 mode;		/* enum svmrt_map_mode */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/* Once per VM, before its first vCPU. Pointers are user addresses. */
+struct svmrt_policy {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 rules;		/* struct svmrt_exit_rule [rule_count]; codes without a rule: USER, COUNT */
+	__u64 cpuid;		/* struct svmrt_cpuid_row [cpuid_count] */
+	__u64 msrs;		/* struct svmrt_msr_row [msr_count], sorted, not overlapping */
+	__u64 msrpm;		/* 8192 bytes, or 0: all ones. A bit may be clear for switched MSRs only */
+	__u32 rule_count;
+	__u32 cpuid_count;
+	__u32 msr_count;
+	__u32 reserved;
+	char error[SVMRT_ERROR_BYTES];
+};
+
+struct svmrt_create_vcpu {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u32 index;		/* 0 .. max_vcpus - 1, each once */
+	__u32 ring_entries;	/* power of two, 64 .. 65536 */
+	__u64 vmcb;		/* 4096 bytes: control words by allow-list, save area as it is */
+	__u64 state;		/* struct svmrt_vcpu_state */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/* Copy guest physical memory of regions to or from user memory. Pages are populated as by a touch. */
+struct svmrt_access {
+	__u32 size;
+	__u32 flags;		/* SVMRT_ACCESS_WRITE */
+	__u64 gpa;
+	__u64 bytes;		/* at most 1 MiB a call */
+	__u64 buffer;		/* user address */
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_ACCESS_WRITE 1u
+
+/* ---- vCPU fd ---- */
+
+/* Why RUN returned (also errno: RUN returns 0 for all of these). */
+enum svmrt_run_reason {
+	SVMRT_RUN_NONE = 0,
+	SVMRT_RUN_EXIT = 1,	/* policy `user`: finish the exit, then RUN again */
+	SVMRT_RUN_STOP = 2,	/* policy `stop` */
+	SVMRT_RUN_KICKED = 3,	/* SVMRT_VCPU_KICK, or a signal is pending */
+	SVMRT_RUN_RING_FULL = 4, /* lossless ring: consume, then RUN again; nothing was lost */
+	SVMRT_RUN_SHUTDOWN = 5,	/* guest shutdown (triple fault): VMCB contents are undefined */
+	SVMRT_RUN_INVALID = 6,	/* VMEXIT_INVALID: VMRUN refused the state */
+	SVMRT_RUN_BROKEN = 7,	/* the vCPU cannot go on; `text` says why */
+};
+
+/* User writes these bits in svmrt_run_page.dirty; the kernel takes the fields at the next RUN. */
+#define SVMRT_DIRTY_GPR		1u	/* gpr[] */
+#define SVMRT_DIRTY_RIP		2u	/* rip; also ends the interrupt shadow */
+#define SVMRT_DIRTY_INJECT	4u	/* inject */
+
+/* First page of the vCPU mapping. Kernel-filled at every return from RUN, by value. */
+struct svmrt_run_page {
+	__u32 reason;		/* enum svmrt_run_reason */
+	__u32 dirty;		/* SVMRT_DIRTY_* */
+	__u64 exitcode;
+	__u64 exitinfo1;
+	__u64 exitinfo2;
+	__u64 exitintinfo;
+	__u64 next_rip;		/* of the exiting instruction, or 0: not known */
+	__u64 rip;
+	__u64 rflags;
+	__u64 gpr[16];		/* RAX and RSP included */
+	__u64 cr0, cr2, cr3, cr4, efer;
+	__u64 cs_base;
+	__u32 cs_attrib;
+	__u32 cpl;
+	__u8 insn_bytes;	/* bytes of insn[] that could be fetched at CS:RIP */
+	__u8 insn[15];
+	__u64 inject;		/* EVENTINJ format; only exceptions (type 3) are taken */
+	char text[SVMRT_ERROR_BYTES];
+};
+
+/* Second page of the mapping: the event ring's header. Records follow from the third page. */
+struct svmrt_ring {
+	__u64 head;		/* kernel: records written so far; the slot is head % entries */
+	__u64 dropped;		/* kernel: events that found a lossy ring full */
+	__u64 reserved0[6];
+	__u64 tail;		/* user: records consumed so far */
+	__u32 lossless;		/* user: 1: a full ring ends RUN instead of dropping */
+	__u32 reserved1;
+};
+
+#define SVMRT_EVENT_CPL(flags)		((flags) & 3)
+#define SVMRT_EVENT_MODE(flags)		(((flags) >> 2) & 7)
+#define SVMRT_EVENT_SHADOW		(1u << 5)
+#define SVMRT_EVENT_ACTION(flags)	(((flags) >> 8) & 0xff)
+enum svmrt_mode { SVMRT_REAL, SVMRT_V86, SVMRT_PROT16, SVMRT_PROT32, SVMRT_COMPAT, SVMRT_LONG64 };
+
+struct svmrt_event {		/* 64 bytes, little endian */
+	__u64 seq;		/* per vCPU, from 0; a gap is an event that was dropped */
+	__u64 tsc;		/* host TSC after the exit */
+	__u64 exitinfo1;
+	__u64 exitinfo2;
+	__u64 rip;
+	__u64 rax;
+	__u64 exitintinfo;
+	__u32 code;		/* low 32 bits of EXITCODE */
+	__u32 flags;
+};
+
+/* What the host causes is counted here and never told as an event. */
+struct svmrt_stats {
+	__u32 size;
+	__u32 reserved;
+	__u64 exits[SVMRT_SLOTS];	/* by svmrt_exit_slot(); guest-caused */
+	__u64 host_intr, host_nmi, host_smi, host_init, host_mce;
+	__u64 host_npf;			/* pages populated or copied */
+	__u64 entries;			/* VMRUN executed */
+	__u64 slices;
+	__u64 xcr0_restored;		/* XSETBV got past the intercept (emulators) */
+	__u64 events;			/* sequence numbers given out */
+	__u64 events_dropped;
+};
+
+/* The whole architectural state, physical addresses of the host zeroed. Not while RUN is in progress. */
+struct svmrt_vcpu_image {
+	__u32 size;
+	__u32 flags;		/* out: SVMRT_IMAGE_* */
+	__u64 vmcb;		/* user address: 4096 bytes */
+	__u64 state;		/* user address: struct svmrt_vcpu_state */
+};
+#define SVMRT_IMAGE_INPUTS 1u	/* after SHUTDOWN or INVALID: state as it was before that VMRUN */
+
+#define SVMRT_IOC 0xB7
+#define SVMRT_INFO		_IOWR(SVMRT_IOC, 0x00, struct svmrt_info)
+#define SVMRT_CREATE_VM		_IOWR(SVMRT_IOC, 0x01, struct svmrt_create_vm)	/* -> VM fd */
+#define SVMRT_CREATE_MEM	_IOWR(SVMRT_IOC, 0x02, struct svmrt_create_mem)	/* -> memory fd */
+#define SVMRT_VM_MAP		_IOWR(SVMRT_IOC, 0x10, struct svmrt_map)
+#define SVMRT_VM_POLICY		_IOWR(SVMRT_IOC, 0x11, struct svmrt_policy)
+#define SVMRT_VM_CREATE_VCPU	_IOWR(SVMRT_IOC, 0x12, struct svmrt_create_vcpu) /* -> vCPU fd */
+#define SVMRT_VM_ACCESS		_IOWR(SVMRT_IOC, 0x13, struct svmrt_access)
+#define SVMRT_VCPU_RUN		_IO(SVMRT_IOC, 0x20)
+#define SVMRT_VCPU_KICK		_IO(SVMRT_IOC, 0x21)	/* from any thread */
+#define SVMRT_VCPU_STATS	_IOWR(SVMRT_IOC, 0x22, struct svmrt_stats)	/* from any thread */
+#define SVMRT_VCPU_IMAGE	_IOWR(SVMRT_IOC, 0x23, struct svmrt_vcpu_image)
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The template file (.svmt), format version 1. Little endian throughout. A header, a section table
+ * directly behind it, then payloads at 4 KiB boundaries in ascending order, zeroes between. The
+ * reader is lib/svmt_read.c and the writer lib/svmt_write.c; svmt(5) is the prose.
+ */
+#ifndef SVMKIT_SVMT_H
+#define SVMKIT_SVMT_H
+
+#include <linux/types.h>
+#include <svmkit/svmrt.h>
+
+#define SVMT_MAGIC "SVMT"
+#define SVMT_VERSION 1
+#define SVMT_PAGE_BYTES 4096u
+#define SVMT_MAX_SECTIONS 64u
+#define SVMT_MAX_BYTES (4ULL << 30)
+#define SVMT_MAX_VCPUS 255u
+#define SVMT_MAX_REGIONS 65536u
+#define SVMT_MAX_ROWS 65536u
+
+struct svmt_header {
+	__u8 magic[4];
+	__u32 version;
+	__u64 total_bytes;	/* of the file, multiple of 4096 */
+	__u8 sha256[32];	/* of bytes 128 .. total_bytes - 1: the template's identity */
+	__u32 crc32c;		/* CRC-32C of the whole file with this field zero */
+	__u32 section_count;
+	__u32 flags;		/* SVMT_F_* */
+	__u8 reserved[68];
+};
+
+#define SVMT_F_ILLEGAL_STATE 1u	/* the spec allowed a save state that VMRUN refuses */
+
+struct svmt_section {
+	__u32 type;		/* enum svmt_section_type, each at most once */
+	__u32 flags;		/* SVMT_S_OPTIONAL: a reader that does not know the type ignores it */
+	__u64 offset;		/* from the start of the file, multiple of 4096 */
+	__u64 length;		/* bytes, without the padding to the next page */
+	__u64 reserved;
+};
+
+#define SVMT_S_OPTIONAL (1u << 31)
+
+enum svmt_section_type {
+	SVMT_META = 1,		/* JSON text: name, svmspec, profile */
+	SVMT_FEATURES = 2,	/* struct svmt_features */
+	SVMT_MEMORY = 3,	/* struct svmt_memory, regions, runs */
+	SVMT_BLOB = 4,		/* pool of distinct non-zero pages */
+	SVMT_VCPU = 5,		/* struct svmt_vcpu [] */
+	SVMT_MSRPM = 6,		/* 8192 bytes, APM volume 2 15.11 */
+	SVMT_CPUID = 7,		/* struct svmrt_cpuid_row [] */
+	SVMT_MSRS = 8,		/* struct svmrt_msr_row [] */
+	SVMT_EXITS = 9,		/* struct svmrt_exit_rule [], ascending codes */
+	SVMT_DEVICES = 10,	/* struct svmt_device [] */
+	SVMT_EXPECT = 11,	/* JSON text: what svmctl test compares */
+	SVMT_VMSA = 12,		/* reserved for confidential templates */
+};
+
+struct svmt_features {
+	__u32 svm_edx;		/* bits of CPUID 8000_000A EDX that the host must have */
+	__u32 reserved[15];
+};
+
+struct svmt_memory {
+	__u32 region_count;
+	__u32 run_count;
+	__u64 reserved;
+	/* struct svmt_region [region_count], ascending gpa; struct svmt_run [run_count], the same */
+};
+
+enum svmt_region_kind { SVMT_RAM = 1, SVMT_ROM = 2 };
+
+struct svmt_region {
+	__u64 gpa;		/* multiple of 4096 */
+	__u64 bytes;		/* multiple of 4096 */
+	__u32 kind;		/* enum svmt_region_kind */
+	__u32 reserved;
+};
+
+/* Initial contents: `pages` pages of the pool from number blob_page on, at gpa. */
+struct svmt_run {
+	__u64 gpa;
+	__u32 blob_page;
+	__u32 pages;
+};
+
+enum svmt_vcpu_kind { SVMT_VCPU_PLAIN = 1, SVMT_VCPU_CONFIDENTIAL = 2 /* refused by svmrt.ko */ };
+enum svmt_vcpu_start { SVMT_START_RUN = 0, SVMT_START_WAIT_SIPI = 1 };
+
+struct svmt_vcpu {
+	__u32 kind;		/* enum svmt_vcpu_kind */
+	__u32 start;		/* enum svmt_vcpu_start */
+	__u32 vmcb_page;	/* pool number of the VMCB page; physical-address fields are 0 */
+	__u32 state_page;	/* pool number of struct svmrt_vcpu_state, or SVMT_ZERO_PAGE */
+};
+#define SVMT_ZERO_PAGE 0xffffffffu
+
+enum svmt_device_type { SVMT_DEV_UART = 1, SVMT_DEV_DEBUG_EXIT = 2 };
+
+struct svmt_device {
+	__u32 type;		/* enum svmt_device_type */
+	__u32 index;		/* of its type: com1 is 0 */
+	__u64 at;		/* first port */
+	__u32 irq;		/* or SVMT_NO_IRQ */
+	__u32 reserved[3];
+};
+#define SVMT_NO_IRQ 0xffffffffu
+
+_Static_assert(sizeof(struct svmt_header) == 128, "header");
+_Static_assert(sizeof(struct svmt_section) == 32, "section table row");
+_Static_assert(sizeof(struct svmrt_vcpu_state) == 4096, "register page");
+_Static_assert(sizeof(struct svmrt_event) == 64, "event record");
+
+#endif
