@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# The lab: three small programs, the appliance's init script and the svmlab command. All of them
+# stand at the top of the build tree, where svmlab looks for them beside config.status.
+
+pkglibexec_PROGRAMS += svmlab-muxd svmlab-agent svmlab-exec
+pkglibexec_SCRIPTS = svmlab-init
+bin_SCRIPTS += svmlab
+
+svmlab_muxd_SOURCES = lab/svmlab-muxd.c lab/mux.c lab/mux.h
+svmlab_muxd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+svmlab_muxd_LDADD = $(UV_LIBS)
+
+svmlab_agent_SOURCES = lab/svmlab-agent.c lab/buf.c lab/buf.h lab/exec.h lab/mux.c lab/mux.h
+svmlab_agent_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+
+svmlab_exec_SOURCES = lab/svmlab-exec.c lab/buf.c lab/buf.h lab/exec.h lab/mux.c lab/mux.h
+svmlab_exec_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+
+svmlab: lab/svmlab Makefile
+	$(AM_V_GEN)$(SED) -e 's|@VERSION[@]|$(PACKAGE_VERSION)|g' -e 's|@KVER[@]|$(KVER)|g' \
+		-e 's|@bindir[@]|$(bindir)|g' -e 's|@sbindir[@]|$(sbindir)|g' \
+		-e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' $(srcdir)/lab/svmlab >$@.tmp && \
+		chmod +x $@.tmp && mv $@.tmp $@
+
+svmlab-init: lab/svmlab-init
+	$(AM_V_GEN)cp $(srcdir)/lab/svmlab-init $@.tmp && chmod +x $@.tmp && mv $@.tmp $@
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_mux
+UNIT_TESTS += tests/unit/test_mux
+tests_unit_test_mux_SOURCES = tests/unit/test_mux.c lab/mux.c lab/mux.h
+tests_unit_test_mux_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/lab
+tests_unit_test_mux_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_mux_LDADD = $(CMOCKA_LIBS)
+endif
+
+dist_man_MANS += man/svmlab.1
+CLEANFILES += svmlab svmlab-init svmlab.tmp svmlab-init.tmp
+EXTRA_DIST += lab/svmlab lab/svmlab-init tests/e2e/lab.bats
