@@ -33,6 +33,7 @@
 #define PORT_BUSY_BYTES (1024u * 1024u)	/* above this, clients are not read */
 #define POWEROFF_MS 4000
 #define QUIT_MS 2000
+#define LINGER_MS 1000		/* for clients to take what was queued for them at the end */
 
 #define EXIT_LAB 125
 
@@ -74,6 +75,7 @@ static struct {
 
 static void clients_resume(void);
 static void advance(enum stage stage);
+static void end_if_idle(void);
 
 /* --- log, errors ---------------------------------------------------------------------------- */
 
@@ -180,6 +182,7 @@ static void client_freed(uv_handle_t *handle)
 
 	free(client->buffer);
 	free(client);
+	end_if_idle();
 }
 
 /* The client's connection ends here; the channel's number waits for the guest's CLOSE. */
@@ -556,35 +559,39 @@ static void port_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init((char *)lab.port_buffer, sizeof(lab.port_buffer));
 }
 
-static void port_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+/* Decodes bytes of the port; false when the guest broke the protocol. */
+static bool port_bytes(const uint8_t *data, size_t size)
 {
-	const uint8_t *data = (const uint8_t *)buf->base;
-	size_t size = n > 0 ? (size_t)n : 0;
 	struct mux_frame frame;
 	int got = 0;
 
-	if (n < 0) {
-		/* QEMU's exit explains it; a QEMU that lives on without its port has failed. */
-		uv_read_stop(stream);
-		if (lab.stage == READY)
-			fail("the appliance's port has closed");
-		return;
-	}
 	while (lab.stage <= READY &&
 	       (got = mux_read(&lab.mux, &lab.reader, &data, &size, &frame)) > 0) {
 		const enum mux_verdict verdict = mux_receive(&lab.mux, &frame);
 
-		if (verdict == MUX_BAD)
-			got = -1;
-		else if (verdict == MUX_DELIVER)
+		if (verdict == MUX_DELIVER)
 			frame_received(&frame);
-		if (got < 0)
+		if (verdict == MUX_BAD) {
+			got = -1;
 			break;
+		}
 	}
-	if (got < 0) {
-		uv_read_stop(stream);
+	if (got < 0)
 		fail("the appliance broke the protocol: %s", lab.mux.error);
+	return got >= 0;
+}
+
+static void port_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+	if (n >= 0) {
+		if (!port_bytes((const uint8_t *)buf->base, (size_t)n))
+			uv_read_stop(stream);
+		return;
 	}
+	/* QEMU's exit explains it; a QEMU that lives on without its port has failed. */
+	uv_read_stop(stream);
+	if (lab.stage == READY)
+		fail("the appliance's port has closed");
 }
 
 /* --- QEMU ----------------------------------------------------------------------------------- */
@@ -602,19 +609,74 @@ static void describe_end(int status)
 		say("the appliance powered off or panicked; its console log says more");
 }
 
-/* What the dying guest wrote last is the most interesting part of the log. */
-static void console_drain(void)
+/* Takes what still lies in a socket whose other end has died. Returns the bytes read, or 0. */
+static size_t read_rest(uv_pipe_t *pipe, uint8_t *bytes, size_t size)
 {
 	uv_os_fd_t fd;
 	ssize_t n;
 
-	if (uv_fileno((uv_handle_t *)&lab.console, &fd) < 0)
-		return;
-	while ((n = read(fd, lab.console_buffer, sizeof(lab.console_buffer))) > 0 ||
-	       (n < 0 && errno == EINTR)) {
-		if (n > 0)
-			console_write(lab.console_buffer, (size_t)n);
+	if (uv_fileno((uv_handle_t *)pipe, &fd) < 0)
+		return 0;
+	do
+		n = read(fd, bytes, size);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* What the dying guest said last is the most interesting of all. */
+static void take_last_words(void)
+{
+	size_t n;
+
+	while ((n = read_rest(&lab.console, lab.console_buffer, sizeof(lab.console_buffer))) > 0)
+		console_write(lab.console_buffer, n);
+	while ((n = read_rest(&lab.port, lab.port_buffer, sizeof(lab.port_buffer))) > 0) {
+		if (!port_bytes(lab.port_buffer, n))
+			return;
 	}
+}
+
+static void linger_over(uv_timer_t *timer)
+{
+	(void)timer;
+	for (unsigned int i = 0; i < MUX_CHANNELS; i++) {
+		if (lab.clients[i])
+			client_close(lab.clients[i]);
+	}
+}
+
+/* The loop ends with its last handle: the timer goes when no client is left. */
+static void end_if_idle(void)
+{
+	if (lab.stage != ENDED || uv_is_closing((uv_handle_t *)&lab.stage_timer))
+		return;
+	for (unsigned int i = 0; i < MUX_CHANNELS; i++) {
+		if (lab.clients[i])
+			return;
+	}
+	uv_close((uv_handle_t *)&lab.stage_timer, NULL);
+}
+
+/* Everything is closed; clients first get what was queued for them, in bounded time. */
+static void end_loop(void)
+{
+	uv_handle_t *const handles[] = {
+		(uv_handle_t *)&lab.port, (uv_handle_t *)&lab.monitor, (uv_handle_t *)&lab.console,
+		(uv_handle_t *)&lab.on_child, (uv_handle_t *)&lab.on_term,
+		(uv_handle_t *)&lab.on_int, (uv_handle_t *)&lab.lifetime,
+	};
+
+	lab.stage = ENDED;
+	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
+		uv_close(handles[i], NULL);
+	if (lab.parent_open && !uv_is_closing((uv_handle_t *)&lab.parent))
+		uv_close((uv_handle_t *)&lab.parent, parent_closed);
+	uv_timer_start(&lab.stage_timer, linger_over, LINGER_MS, 0);
+	for (unsigned int i = 0; i < MUX_CHANNELS; i++) {
+		if (lab.clients[i])
+			guest_closed(lab.clients[i]);
+	}
+	end_if_idle();
 }
 
 static void child_ended(uv_signal_t *handle, int number)
@@ -625,48 +687,35 @@ static void child_ended(uv_signal_t *handle, int number)
 	(void)number;
 	if (waitpid(lab.child, &status, WNOHANG) != lab.child)
 		return;
+	take_last_words();
 	describe_end(status);
-	console_drain();
 	if (lab.stage <= READY)
 		lab.exit_status = EXIT_LAB;
 	stop_listening();
-	lab.stage = ENDED;
 	unlink(in_directory("qemu.pid"));
 	unlink(in_directory("muxd.pid"));
-	/* Clients get their EOF from our exit, with what was queued for them first if it fits. */
-	uv_stop(&lab.loop);
+	end_loop();
 }
 
-static char *format_alloc(const char *format, int a)
-{
-	char *text = must_alloc(128);
+#define STRING(x) #x
+#define FD_STRING(x) STRING(x)
 
-	snprintf(text, 128, format, a);
-	return text;
-}
-
-/* The caller's command line with our three channels added to it. */
+/* The caller's command line with our three channels added to it; to be freed. */
 static char **child_arguments(char **command, int count)
 {
-	char **argv = must_alloc(sizeof(*argv) * ((size_t)count + 16));
-	int n;
+	static const char *const channels[] = {
+		"-chardev", "socket,id=svmlab-port,fd=" FD_STRING(CHILD_PORT_FD),
+		"-device", "virtserialport,chardev=svmlab-port,name=org.svmkit.lab",
+		"-chardev", "socket,id=svmlab-monitor,fd=" FD_STRING(CHILD_MONITOR_FD),
+		"-mon", "chardev=svmlab-monitor,mode=control",
+		"-chardev", "socket,id=svmlab-console,fd=" FD_STRING(CHILD_CONSOLE_FD),
+		"-serial", "chardev:svmlab-console",
+	};
+	const size_t added = lab.plain ? 0 : sizeof(channels) / sizeof(channels[0]);
+	char **argv = must_alloc(sizeof(*argv) * ((size_t)count + added + 1));
 
-	for (n = 0; n < count; n++)
-		argv[n] = command[n];
-	if (lab.plain)
-		return argv;
-	argv[n++] = (char *)(uintptr_t)"-chardev";
-	argv[n++] = format_alloc("socket,id=svmlab-port,fd=%d", CHILD_PORT_FD);
-	argv[n++] = (char *)(uintptr_t)"-device";
-	argv[n++] = (char *)(uintptr_t)"virtserialport,chardev=svmlab-port,name=org.svmkit.lab";
-	argv[n++] = (char *)(uintptr_t)"-chardev";
-	argv[n++] = format_alloc("socket,id=svmlab-monitor,fd=%d", CHILD_MONITOR_FD);
-	argv[n++] = (char *)(uintptr_t)"-mon";
-	argv[n++] = (char *)(uintptr_t)"chardev=svmlab-monitor,mode=control";
-	argv[n++] = (char *)(uintptr_t)"-chardev";
-	argv[n++] = format_alloc("socket,id=svmlab-console,fd=%d", CHILD_CONSOLE_FD);
-	argv[n++] = (char *)(uintptr_t)"-serial";
-	argv[n++] = (char *)(uintptr_t)"chardev:svmlab-console";
+	memcpy(argv, command, sizeof(*argv) * (size_t)count);
+	memcpy(argv + count, channels, sizeof(*argv) * added);
 	return argv;
 }
 
@@ -727,6 +776,7 @@ static void start_child(char **command, int count)
 		must(-errno, "fork");
 	if (lab.child == 0)
 		become_child(argv, theirs, supervisor);
+	free(argv);
 	for (int i = 0; i < 3; i++) {
 		close(theirs[i]);
 		open_pipe(pipes[i], ours[i]);
@@ -771,6 +821,8 @@ static void redirect_stdio(void)
 static int supervise(char **command, int count, int parent)
 {
 	setsid();
+	if (chdir("/") < 0)
+		must(-errno, "/");
 	redirect_stdio();
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
@@ -795,6 +847,7 @@ static int supervise(char **command, int count, int parent)
 	uv_read_start((uv_stream_t *)&lab.parent, console_alloc, parent_read);
 	start_child(command, count);
 	uv_run(&lab.loop, UV_RUN_DEFAULT);
+	uv_loop_close(&lab.loop);
 	return lab.exit_status;
 }
 
