@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svmctl create, start, stop, destroy and wait: the life of a VM one step at a time, each one call.
+ */
+#include <string.h>
+#include "ctl.h"
+#include "end.h"
+#include "text.h"
+
+static struct {
+	const char *name;
+	int64_t time_limit_ns;
+} o;
+
+static const struct ctl_option create_options[] = {
+	{ 'n', "name", CTL_TEXT, "NAME", &o.name, "the VM's name (default: the template's)" },
+	{ 0 },
+};
+
+static const struct ctl_option wait_options[] = {
+	{ 't', "time-limit", CTL_TIME, "TIME", &o.time_limit_ns,
+	  "wait no longer than TIME, then status 124" },
+	{ 0 },
+};
+
+/* Call `method` on the VM that `operand` names, with one more parameter if `timeout_ms` is not 0. */
+static int vm_call(const char *method, const char *operand, int64_t timeout_ms, cJSON **answer)
+{
+	struct rpc *rpc = ctl_connect();
+	int exit_status = CTL_ERROR;
+	enum rpc_status status;
+	cJSON *params;
+	long vm;
+
+	*answer = NULL;
+	if (!rpc)
+		return CTL_ERROR;
+	vm = ctl_find_vm(rpc, operand, &exit_status);
+	if (vm >= 0) {
+		params = cJSON_CreateObject();
+		cJSON_AddNumberToObject(params, "vm", (double)vm);
+		if (timeout_ms)
+			cJSON_AddNumberToObject(params, "timeout_ms", (double)timeout_ms);
+		status = rpc_call(rpc, method, params, answer);
+		exit_status = status == RPC_OK ? CTL_OK : ctl_fail(rpc, status);
+	}
+	rpc_close(rpc);
+	return exit_status;
+}
+
+static int plain_call(const char *method, const char *operand)
+{
+	cJSON *answer;
+	int exit_status = vm_call(method, operand, 0, &answer);
+
+	cJSON_Delete(answer);
+	return exit_status;
+}
+
+static int command_create(int count, char **operands)
+{
+	cJSON *params = cJSON_CreateObject(), *answer;
+	struct rpc *rpc = ctl_connect();
+	enum rpc_status status;
+	int exit_status;
+
+	(void)count;
+	if (!rpc) {
+		cJSON_Delete(params);
+		return CTL_ERROR;
+	}
+	cJSON_AddStringToObject(params, "template", operands[0]);
+	if (o.name)
+		cJSON_AddStringToObject(params, "name", o.name);
+	status = rpc_call(rpc, "vm.create", params, &answer);
+	if (status == RPC_OK)
+		printf("%.0f\n", json_number(answer, "vm", 0));
+	exit_status = status == RPC_OK ? ctl_flush() : ctl_fail(rpc, status);
+	cJSON_Delete(answer);
+	rpc_close(rpc);
+	return exit_status;
+}
+
+static int command_start(int count, char **operands)
+{
+	(void)count;
+	return plain_call("vm.start", operands[0]);
+}
+
+static int command_stop(int count, char **operands)
+{
+	(void)count;
+	return plain_call("vm.stop", operands[0]);
+}
+
+static int command_destroy(int count, char **operands)
+{
+	(void)count;
+	return plain_call("vm.destroy", operands[0]);
+}
+
+static int command_wait(int count, char **operands)
+{
+	int64_t timeout_ms = (o.time_limit_ns + 999999) / 1000000;
+	const cJSON *end;
+	cJSON *answer;
+	char text[600];
+	int status;
+
+	(void)count;
+	/* The daemon keeps the limit; ours only guards against a daemon that does not answer. */
+	if (o.time_limit_ns)
+		ctl_common.timeout_ns += o.time_limit_ns;
+	else
+		ctl_common.timeout_ns = INT64_MAX;
+	status = vm_call("vm.wait", operands[0], timeout_ms, &answer);
+	end = json_member(answer, "end");
+	if (status == CTL_OK && !cJSON_IsObject(end)) {
+		status = CTL_TIME_LIMIT;
+	} else if (status == CTL_OK) {
+		end_text(text, sizeof(text), end);
+		ctl_say("%s: %s", operands[0], text);
+		status = end_status(end);
+	}
+	cJSON_Delete(answer);
+	return status;
+}
+
+const struct ctl_command ctl_create = {
+	"create", "ID", 1, 1, "create a VM of a loaded template and print its number",
+	"Create a VM from the template with the identity ID and print its number.\n",
+	create_options, command_create,
+};
+
+const struct ctl_command ctl_start = {
+	"start", "VM", 1, 1, "start a VM", "Start VM (a number or a name).\n", NULL, command_start,
+};
+
+const struct ctl_command ctl_stop = {
+	"stop", "VM", 1, 1, "stop a VM", "Stop VM (a number or a name) and wait until it has stopped.\n",
+	NULL, command_stop,
+};
+
+const struct ctl_command ctl_destroy = {
+	"destroy", "VM", 1, 1, "destroy a VM that does not run",
+	"Destroy VM (a number or a name). It must not be running.\n", NULL, command_destroy,
+};
+
+const struct ctl_command ctl_wait = {
+	"wait", "VM", 1, 1, "wait until a VM has ended",
+	"Wait until VM (a number or a name) has ended. The exit status is that of `svmctl run`.\n",
+	wait_options, command_wait,
+};
