@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an exit means: the host's own events first, then the compiled policy, by exit code. Runs with
+ * interrupts off inside a slice; everything that may sleep is handed to run.c as a reason to leave.
+ */
+#include <asm/svm.h>
+#include "event.h"
+#include "exit.h"
+#include "insn.h"
+#include "mode.h"
+#include "svmrt_priv.h"
+
+#define SLOT_DB 0x41
+#define SLOT_BP 0x43
+#define SLOT_OF 0x44
+#define SLOT_PF 0x4e
+#define SLOT_MC 0x52
+#define SLOT_CPUID 0x72
+#define SLOT_IOIO 0x7b
+#define SLOT_MSR 0x7c
+#define SLOT_SHUTDOWN 0x7f
+#define SLOT_NPF 0x100
+#define RFLAGS_TF BIT_ULL(8)
+#define DR6_BS BIT_ULL(14)
+
+u64 svmrt_exit_code(const struct svmk_vmcb *vmcb)
+{
+	u64 code = vmcb_get_EXITCODE(vmcb);
+
+	return (u32)code >= 0xfffffffc ? code | 0xffffffff00000000ULL : code;
+}
+
+/* ---- Moving RIP ---- */
+
+u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa)
+{
+	const struct svmk_vmcb *vmcb = vcpu->vmcb;
+	unsigned int bits = svmrt_vmcb_code_bits(vmcb), length;
+	u8 insn[15];
+	u64 next;
+
+	*missing_gpa = ~0ULL;
+	if (code == SLOT_IOIO)
+		return vmcb_get_EXITINFO2(vmcb);
+	if (svmrt_host_features.svm_edx & BIT(3) && vmcb_get_NRIP(vmcb))
+		return vmcb_get_NRIP(vmcb);
+	length = svmrt_insn_length(insn, svmrt_guest_fetch(vcpu, insn, missing_gpa),
+				   bits == 64 ? SVMRT_INSN_64 :
+				   bits == 32 ? SVMRT_INSN_32 : SVMRT_INSN_16, code);
+	if (!length)
+		return 0;
+	*missing_gpa = ~0ULL;
+	next = vmcb_get_RIP(vmcb) + length;
+	return bits == 64 ? next : (u32)next;
+}
+
+/* Queue an exception. The third fault in a row is a shutdown, as on a processor. */
+static enum svmrt_leave inject(struct svmrt_vcpu *vcpu, u64 event)
+{
+	event = svmrt_event_merge(vcpu->pending_event, event);
+	if (event != SVMRT_EV_SHUTDOWN) {
+		vcpu->pending_event = event;
+		return SVMRT_ENTER;
+	}
+	vcpu->pending_event = 0;
+	vcpu->stats.exits[SLOT_SHUTDOWN]++;
+	svmrt_ring_tell(vcpu, SLOT_SHUTDOWN, SVMRT_DO_STOP, false);
+	vmcb_set_EXITCODE(vcpu->vmcb, SLOT_SHUTDOWN);
+	return SVMRT_LEAVE_SHUTDOWN;
+}
+
+/* Step over the instruction: shadow ends (C5), and a guest that single-steps gets its trap. */
+static enum svmrt_leave skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
+{
+	struct svmk_vmcb *vmcb = vcpu->vmcb;
+
+	vmcb_set_RIP(vmcb, next_rip);
+	vmcb_set_INTERRUPT_SHADOW(vmcb, 0);
+	if (vmcb_get_RFLAGS(vmcb) & RFLAGS_TF) {
+		vmcb_set_DR6(vmcb, vmcb_get_DR6(vmcb) | DR6_BS);
+		return inject(vcpu, svmrt_event_exception(1, 0));
+	}
+	return SVMRT_ENTER;
+}
+
+/* ---- Tables ---- */
+
+static enum svmrt_leave answer_cpuid(struct svmrt_vcpu *vcpu, u64 next_rip)
+{
+	static const u32 none[4];
+	const struct svmrt_cpuid_row *row =
+		svmrt_cpuid_find(vcpu->vm, (u32)vmcb_get_RAX(vcpu->vmcb), (u32)vcpu->gpr[1]);
+	const u32 *value = row ? row->set : none;
+
+	vmcb_set_RAX(vcpu->vmcb, value[0]);
+	vcpu->gpr[3] = value[1];
+	vcpu->gpr[1] = value[2];
+	vcpu->gpr[2] = value[3];
+	return skip_to(vcpu, next_rip);
+}
+
+static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
+{
+	const struct svmrt_msr_row *row = svmrt_msr_find(vcpu->vm, (u32)vcpu->gpr[1]);
+	bool write = vmcb_get_EXITINFO1(vcpu->vmcb) & 1;
+
+	if (!row || (write ? row->write : row->read) == SVMRT_MSR_GP)
+		return inject(vcpu, svmrt_event_exception(13, 0));
+	if (write) {
+		if (row->write == SVMRT_MSR_STORE)
+			vcpu->msr_values[row - vcpu->vm->msrs] =
+				(u32)vmcb_get_RAX(vcpu->vmcb) | vcpu->gpr[2] << 32;
+	} else {
+		u64 value = vcpu->msr_values[row - vcpu->vm->msrs];
+
+		vmcb_set_RAX(vcpu->vmcb, (u32)value);
+		vcpu->gpr[2] = value >> 32;
+	}
+	return skip_to(vcpu, next_rip);
+}
+
+/* ---- Policy ---- */
+
+static enum svmrt_leave inject_by_policy(struct svmrt_vcpu *vcpu, int slot, u16 vector,
+					 u64 next_rip)
+{
+	u32 error = 0;
+
+	if (vector == SVMRT_VECTOR_SAME) {
+		vector = slot - 0x40;
+		error = (u32)vmcb_get_EXITINFO1(vcpu->vmcb);
+		if (slot == SLOT_PF)
+			vmcb_set_CR2(vcpu->vmcb, vmcb_get_EXITINFO2(vcpu->vmcb));
+		/* INT3 and INTO are traps: the handler returns behind the instruction. */
+		if (slot == SLOT_BP || slot == SLOT_OF)
+			vmcb_set_RIP(vcpu->vmcb, next_rip);
+	}
+	return inject(vcpu, svmrt_event_exception(vector, error));
+}
+
+/* Does this action move RIP over the instruction? */
+static bool needs_next_rip(const struct svmrt_policy_slot *policy, int slot)
+{
+	switch (policy->action) {
+	case SVMRT_DO_TABLE:
+	case SVMRT_DO_WAIT:
+		return true;
+	case SVMRT_DO_SKIP:
+		return slot != SLOT_DB;
+	case SVMRT_DO_INJECT:
+		return policy->vector == SVMRT_VECTOR_SAME && (slot == SLOT_BP || slot == SLOT_OF);
+	default:
+		return false;
+	}
+}
+
+static enum svmrt_leave act(struct svmrt_vcpu *vcpu, int slot,
+			    const struct svmrt_policy_slot *policy, u64 next_rip)
+{
+	switch (policy->action) {
+	case SVMRT_DO_TABLE:
+		return slot == SLOT_CPUID ? answer_cpuid(vcpu, next_rip) :
+					    answer_msr(vcpu, next_rip);
+	case SVMRT_DO_SKIP:
+		return slot == SLOT_DB ? SVMRT_ENTER : skip_to(vcpu, next_rip);
+	case SVMRT_DO_INJECT:
+		return inject_by_policy(vcpu, slot, policy->vector, next_rip);
+	case SVMRT_DO_WAIT:
+		skip_to(vcpu, next_rip);
+		return SVMRT_LEAVE_HALT;
+	case SVMRT_DO_STOP:
+		return SVMRT_LEAVE_STOP;
+	default:
+		return SVMRT_LEAVE_EXIT;
+	}
+}
+
+static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
+{
+	const struct svmrt_policy_slot *policy;
+	int slot = svmrt_exit_slot(code);
+	u64 next_rip = 0, missing;
+
+	if (slot < 0)
+		return SVMRT_LEAVE_EXIT;	/* C10: raw code to user space, never BUG */
+	policy = &vcpu->vm->policy[slot];
+	if (needs_next_rip(policy, slot)) {
+		next_rip = svmrt_next_rip(vcpu, code, &missing);
+		if (!next_rip && missing != ~0ULL) {
+			/* Nothing was counted or told yet: the guest exits here again. */
+			vcpu->populate_gpa = missing;
+			return SVMRT_LEAVE_FETCH;
+		}
+	}
+	vcpu->stats.exits[slot]++;
+	svmrt_ring_tell(vcpu, code, policy->action, true);
+	if (!next_rip && needs_next_rip(policy, slot)) {
+		snprintf(vcpu->text, sizeof(vcpu->text),
+			 "exit %#llx at RIP %#llx: the bytes there are not the instruction that exited",
+			 code, vmcb_get_RIP(vcpu->vmcb));
+		return SVMRT_LEAVE_BROKEN;
+	}
+	return act(vcpu, slot, policy, next_rip);
+}
+
+enum svmrt_leave svmrt_handle_npf(struct svmrt_vcpu *vcpu)
+{
+	return by_policy(vcpu, 0x400);
+}
+
+/* C8, C9: nothing but the exit code is read back from this VMCB, now or later. */
+static enum svmrt_leave end(struct svmrt_vcpu *vcpu, u64 code, enum svmrt_leave leave)
+{
+	vcpu->inputs_valid = true;
+	vcpu->stats.exits[svmrt_exit_slot(code)]++;
+	svmrt_ring_tell(vcpu, code, SVMRT_DO_STOP, false);
+	return leave;
+}
+
+enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
+{
+	u64 code = svmrt_exit_code(vcpu->vmcb);
+
+	if (code == SLOT_SHUTDOWN)
+		return end(vcpu, code, SVMRT_LEAVE_SHUTDOWN);
+	if (code >= 0xfffffffffffffffcULL)
+		return end(vcpu, code, SVMRT_LEAVE_INVALID);
+
+	/* C3: an event whose delivery was cut short is delivered at the next entry. */
+	vcpu->pending_event = svmrt_event_reinject(vmcb_get_EXITINTINFO(vcpu->vmcb));
+
+	switch (code) {
+	case 0x60:
+		vcpu->stats.host_intr++;
+		return SVMRT_LEAVE_HOST;
+	case 0x61:
+		vcpu->stats.host_nmi++;
+		return SVMRT_LEAVE_HOST;
+	case 0x62:
+		vcpu->stats.host_smi++;
+		return SVMRT_LEAVE_HOST;
+	case 0x63:
+		vcpu->stats.host_init++;
+		return SVMRT_LEAVE_HOST;
+	case SLOT_MC:
+		vcpu->stats.host_mce++;
+		asm volatile("int $18");	/* C2: the host's handler, on this CPU, now */
+		return SVMRT_ENTER;
+	case 0x400:
+		vcpu->populate_gpa = vmcb_get_EXITINFO2(vcpu->vmcb);
+		vcpu->populate_write = vmcb_get_EXITINFO1(vcpu->vmcb) & 2;
+		return SVMRT_LEAVE_POPULATE;
+	default:
+		return by_policy(vcpu, code);
+	}
+}

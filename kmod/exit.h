@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between run.c, which enters the guest, and exit.c, which decides what an exit means. */
+#ifndef SVMRT_EXIT_H
+#define SVMRT_EXIT_H
+
+#include "svmrt_priv.h"
+
+/* EXITCODE; the 32-bit form of -1 .. -4 that emulators write is widened (C9). */
+u64 svmrt_exit_code(const struct svmk_vmcb *vmcb);
+
+/* An NPF that no region answers: count, tell, and do what the policy says. IRQs off. */
+enum svmrt_leave svmrt_handle_npf(struct svmrt_vcpu *vcpu);
+
+/*
+ * RIP behind the instruction that exited, or 0: not known. *missing_gpa: a page to populate before
+ * trying again, or ~0.
+ */
+u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa);
+
+static inline enum svmrt_run_reason svmrt_run_reason(enum svmrt_leave leave)
+{
+	switch (leave) {
+	case SVMRT_LEAVE_EXIT:
+		return SVMRT_RUN_EXIT;
+	case SVMRT_LEAVE_STOP:
+		return SVMRT_RUN_STOP;
+	case SVMRT_LEAVE_RING_FULL:
+		return SVMRT_RUN_RING_FULL;
+	case SVMRT_LEAVE_SHUTDOWN:
+		return SVMRT_RUN_SHUTDOWN;
+	case SVMRT_LEAVE_INVALID:
+		return SVMRT_RUN_INVALID;
+	default:
+		return SVMRT_RUN_BROKEN;
+	}
+}
+
+/* For IPIs whose only purpose is to make a CPU leave guest mode. */
+static inline void svmrt_nop(void *unused)
+{
+}
+
+#endif

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Owning SVM: detection (A1), claim (A2, A3, A5) and its mirror image release (A4) on every online
+ * CPU, and the host events that take it away: CPU hotplug (A6), suspend (A7), reboot (A8). A claim
+ * lasts from the first VM to the last, so that a loaded module alone keeps nobody out.
+ */
+#include <linux/cc_platform.h>
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/mem_encrypt.h>
+#include <linux/reboot.h>
+#include <linux/syscore_ops.h>
+#include <asm/asm.h>
+#include <asm/cpufeature.h>
+#include <asm/fpu/api.h>
+#include <asm/msr.h>
+#include <asm/svm.h>
+#include <asm/fpu/xcr.h>
+#include "host.h"
+#include "svmrt_priv.h"
+
+#define XCR0_PKRU	BIT_ULL(9)
+#define XCR0_NOT_FOR_GUESTS (BIT_ULL(3) | BIT_ULL(4) | BIT_ULL(17) | BIT_ULL(18)) /* MPX, AMX */
+
+DEFINE_PER_CPU(struct svmrt_host_cpu, svmrt_host_cpu);
+struct svmrt_host_features svmrt_host_features;
+u64 svmrt_host_xcr0, svmrt_guest_xcr0;
+u32 svmrt_xsave_bytes = 512;
+
+static DEFINE_MUTEX(host_lock);		/* inside cpus_read_lock, where both are held */
+static unsigned int claims;
+static bool rebooting;
+static struct page *iopm;		/* 12 KiB of ones: every port exits (D5) */
+static int hotplug_state;
+static u32 svm_revision, asids, sev_asids, svm_features;
+
+u64 svmrt_iopm_pa(void)
+{
+	return __sme_set(page_to_phys(iopm));
+}
+
+/* ---- A1: is there SVM that we may use? ---- */
+
+static int detect(const char **why)
+{
+	u64 vm_cr = 0;
+
+	*why = NULL;
+	if (boot_cpu_data.x86_vendor != X86_VENDOR_AMD &&
+	    boot_cpu_data.x86_vendor != X86_VENDOR_HYGON)
+		*why = "this is not an AMD or Hygon processor";
+	else if (cpuid_eax(0x80000000) < 0x8000000a || !(cpuid_ecx(0x80000001) & BIT(2)))
+		*why = "the processor does not report SVM (CPUID 8000_0001 ECX[2])";
+	else if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
+		*why = "this is an SEV guest, which cannot run guests";
+	else if (!rdmsrl_safe(MSR_VM_CR, &vm_cr) && vm_cr & SVM_VM_CR_SVM_DIS_MASK)
+		*why = "SVM is disabled by the firmware (VM_CR.SVMDIS): enable it in the setup";
+	else if (cpuid_ebx(0x8000000a) < 2)
+		*why = "the processor has no ASID for guests (CPUID 8000_000A EBX)";
+	else if (!(cpuid_edx(0x8000000a) & BIT(0)))
+		*why = "the processor has no nested paging (CPUID 8000_000A EDX[0])";
+	return *why ? -ENODEV : 0;
+}
+
+static void detect_this_cpu(void *failed)
+{
+	const char *why;
+
+	if (detect(&why))
+		atomic_inc(failed);
+}
+
+static void read_features(void)
+{
+	struct svmrt_host_features *f = &svmrt_host_features;
+
+	svm_revision = cpuid_eax(0x8000000a) & 0xff;
+	asids = cpuid_ebx(0x8000000a);
+	svm_features = cpuid_edx(0x8000000a);
+	if (cpuid_eax(0x80000000) >= 0x8000001f)
+		sev_asids = cpuid_ecx(0x8000001f);
+	f->svm_edx = svm_features;
+	if (cpuid_eax(0x80000000) >= 0x80000008)
+		f->ext_ebx = cpuid_ebx(0x80000008);
+	f->invpcid = boot_cpu_has(X86_FEATURE_INVPCID);
+	/* D6: an ASID above the SEV range, where there is one; never 0, which is the host's. */
+	f->asid = sev_asids + 1 < asids ? sev_asids + 1 : 1;
+
+	if (boot_cpu_has(X86_FEATURE_OSXSAVE)) {
+		svmrt_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+		svmrt_guest_xcr0 = svmrt_host_xcr0 & ~(XCR0_PKRU | XCR0_NOT_FOR_GUESTS);
+		svmrt_xsave_bytes = cpuid_ecx(0xd);
+	}
+}
+
+/* ---- A3 and A4: claim and release, in one IPI, interrupts off. Mirror images. ---- */
+
+struct claim_result {
+	atomic_t failed;
+	int cpu;		/* one that failed */
+};
+
+static void claim_this_cpu(void *data)
+{
+	struct svmrt_host_cpu *host = this_cpu_ptr(&svmrt_host_cpu);
+	struct claim_result *result = data;
+	u64 efer;
+
+	rdmsrl(MSR_EFER, efer);
+	if (efer & EFER_SVME || !host->hsave || rebooting) {	/* A2 */
+		atomic_inc(&result->failed);
+		WRITE_ONCE(result->cpu, smp_processor_id());
+		return;
+	}
+	rdmsrl(MSR_VM_HSAVE_PA, host->old_hsave);
+	wrmsrl(MSR_EFER, efer | EFER_SVME);
+	wrmsrl(MSR_VM_HSAVE_PA, __sme_set(page_to_phys(host->hsave)));
+	if (svm_features & BIT(4))
+		wrmsr(MSR_AMD64_TSC_RATIO, 0, 1);	/* 1.0 in 8.32 fixed point */
+	if (boot_cpu_data.x86 == 0x10) {	/* erratum 383, family 10h */
+		u64 dc_cfg;
+
+		if (!rdmsrl_safe(MSR_AMD64_DC_CFG, &dc_cfg))
+			wrmsrl_safe(MSR_AMD64_DC_CFG, dc_cfg | BIT_ULL(47));
+	}
+	host->last_vm = 0;
+	host->claimed = true;
+}
+
+static void release_this_cpu(void *unused)
+{
+	struct svmrt_host_cpu *host = this_cpu_ptr(&svmrt_host_cpu);
+	u64 efer;
+
+	if (!host->claimed)
+		return;
+	host->claimed = false;
+	/* A4: GIF=1 first; harmless if it is, and swallowed if someone cleared SVME already. */
+	asm volatile("1: stgi\n2:\n" _ASM_EXTABLE(1b, 2b) : : : "memory");
+	if (svm_features & BIT(4))
+		wrmsr(MSR_AMD64_TSC_RATIO, 0, 1);	/* 1.0 in 8.32 fixed point */
+	wrmsrl(MSR_VM_HSAVE_PA, host->old_hsave);
+	rdmsrl(MSR_EFER, efer);
+	wrmsrl(MSR_EFER, efer & ~EFER_SVME);
+}
+
+int svmrt_host_claim(char *error, size_t error_bytes)
+{
+	struct claim_result result = { .failed = ATOMIC_INIT(0) };
+	int err = 0;
+
+	cpus_read_lock();
+	mutex_lock(&host_lock);
+	if (!claims) {
+		on_each_cpu(claim_this_cpu, &result, 1);
+		if (atomic_read(&result.failed)) {
+			on_each_cpu(release_this_cpu, NULL, 1);
+			err = rebooting ? -ESHUTDOWN : -EBUSY;
+		}
+	}
+	if (!err)
+		claims++;
+	mutex_unlock(&host_lock);
+	cpus_read_unlock();
+
+	if (err == -EBUSY)
+		snprintf(error, error_bytes,
+			 "SVM is in use on CPU %d (EFER.SVME is set), by kvm_amd most likely: stop its guests and rmmod kvm_amd, or load kvm with enable_virt_at_load=0",
+			 result.cpu);
+	else if (err)
+		snprintf(error, error_bytes, "the machine is rebooting");
+	return err;
+}
+
+void svmrt_host_release(void)
+{
+	cpus_read_lock();
+	mutex_lock(&host_lock);
+	if (!--claims)
+		on_each_cpu(release_this_cpu, NULL, 1);
+	mutex_unlock(&host_lock);
+	cpus_read_unlock();
+}
+
+/* ---- A5, A6: per-CPU pages, and CPUs that come and go while we hold SVM ---- */
+
+/*
+ * One 4 KiB page, NUMA-local and zeroed. On SNP hosts a page that the hardware uses must not be
+ * 2 MiB aligned (false RMP faults), so take the odd page of a pair, everywhere alike.
+ */
+static struct page *odd_page(int node)
+{
+	struct page *pair = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 1);
+
+	if (!pair)
+		return NULL;
+	split_page(pair, 1);
+	__free_page(pair);
+	return pair + 1;
+}
+
+struct page *svmrt_host_page_alloc(struct svmrt_user *user)
+{
+	struct page *page;
+	int err = svmrt_charge(user, 1);
+
+	if (err)
+		return ERR_PTR(err);
+	page = odd_page(NUMA_NO_NODE);
+	if (!page) {
+		svmrt_uncharge(user, 1);
+		return ERR_PTR(-ENOMEM);
+	}
+	return page;
+}
+
+static int cpu_online_callback(unsigned int cpu)
+{
+	struct svmrt_host_cpu *host = per_cpu_ptr(&svmrt_host_cpu, cpu);
+	struct claim_result result = { .failed = ATOMIC_INIT(0) };
+	unsigned long flags;
+
+	if (!host->hsave)
+		host->hsave = odd_page(cpu_to_node(cpu));
+	if (!host->save)
+		host->save = odd_page(cpu_to_node(cpu));
+	if (!host->hsave || !host->save)
+		return -ENOMEM;
+
+	mutex_lock(&host_lock);
+	if (claims) {
+		local_irq_save(flags);
+		claim_this_cpu(&result);
+		local_irq_restore(flags);
+	}
+	mutex_unlock(&host_lock);
+	return atomic_read(&result.failed) ? -EBUSY : 0;
+}
+
+/* Runs on the CPU that goes; no vCPU is in a slice there, because slices do not sleep. */
+static int cpu_offline_callback(unsigned int cpu)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	release_this_cpu(NULL);
+	local_irq_restore(flags);
+	return 0;
+}
+
+static void free_cpu_pages(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct svmrt_host_cpu *host = per_cpu_ptr(&svmrt_host_cpu, cpu);
+
+		if (host->hsave)
+			__free_page(host->hsave);
+		if (host->save)
+			__free_page(host->save);
+		host->hsave = host->save = NULL;
+	}
+}
+
+/* ---- A7, A8: suspend and reboot ---- */
+
+static int host_suspend(void)
+{
+	release_this_cpu(NULL);
+	return 0;
+}
+
+static void host_resume(void)
+{
+	struct claim_result result = { .failed = ATOMIC_INIT(0) };
+
+	/* Only the boot CPU is up; the others come back through the hotplug callback. */
+	if (claims)
+		claim_this_cpu(&result);
+	if (atomic_read(&result.failed))
+		pr_err("svmrt: SVM was taken during suspend: guests cannot go on\n");
+}
+
+static struct syscore_ops host_syscore_ops = {
+	.suspend = host_suspend,
+	.resume = host_resume,
+};
+
+static int host_reboot(struct notifier_block *nb, unsigned long action, void *data)
+{
+	WRITE_ONCE(rebooting, true);
+	on_each_cpu(release_this_cpu, NULL, 1);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block host_reboot_notifier = {
+	.notifier_call = host_reboot,
+};
+
+/* ---- Module ---- */
+
+int svmrt_host_init(void)
+{
+	atomic_t failed = ATOMIC_INIT(0);
+	const char *why;
+	int err;
+
+	err = detect(&why);
+	if (err) {
+		pr_err("svmrt: cannot run guests here: %s\n", why);
+		return err;
+	}
+	on_each_cpu(detect_this_cpu, &failed, 1);
+	if (atomic_read(&failed)) {
+		pr_err("svmrt: %d online CPUs do not have the SVM of the boot CPU\n",
+		       atomic_read(&failed));
+		return -ENODEV;
+	}
+	read_features();
+
+	iopm = alloc_pages(GFP_KERNEL, 2);
+	if (!iopm)
+		return -ENOMEM;
+	memset(page_address(iopm), 0xff, 4 * PAGE_SIZE);
+	err = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "svmrt:online", cpu_online_callback,
+				cpu_offline_callback);
+	if (err < 0) {
+		free_cpu_pages();
+		__free_pages(iopm, 2);
+		return err;
+	}
+	hotplug_state = err;
+	register_syscore_ops(&host_syscore_ops);
+	register_reboot_notifier(&host_reboot_notifier);
+	return 0;
+}
+
+void svmrt_host_exit(void)
+{
+	unregister_reboot_notifier(&host_reboot_notifier);
+	unregister_syscore_ops(&host_syscore_ops);
+	cpuhp_remove_state(hotplug_state);
+	free_cpu_pages();
+	__free_pages(iopm, 2);
+}
+
+static void look_this_cpu(void *data)
+{
+	struct svmrt_host_cpu *host = this_cpu_ptr(&svmrt_host_cpu);
+	u64 efer;
+
+	rdmsrl(MSR_EFER, efer);
+	host->foreign_svme = !host->claimed && efer & EFER_SVME;
+}
+
+void svmrt_host_info(struct svmrt_info *info)
+{
+	int cpu;
+
+	info->svm_revision = svm_revision;
+	info->asids = asids;
+	info->svm_features = svm_features;
+	info->npt_levels = pgtable_l5_enabled() ? 5 : 4;
+	info->host_xcr0 = svmrt_host_xcr0;
+	info->caps = SVMRT_CAP_NPT;
+	if (svm_features & BIT(3))
+		info->caps |= SVMRT_CAP_NRIPS;
+	if (svm_features & BIT(6))
+		info->caps |= SVMRT_CAP_FLUSHBYASID;
+	if (svm_features & BIT(7))
+		info->caps |= SVMRT_CAP_DECODE;
+	if (svmrt_host_xcr0)
+		info->caps |= SVMRT_CAP_XSAVE;
+
+	cpus_read_lock();
+	on_each_cpu(look_this_cpu, NULL, 1);
+	for_each_online_cpu(cpu) {
+		struct svmrt_host_cpu *host = per_cpu_ptr(&svmrt_host_cpu, cpu);
+
+		info->cpus_online++;
+		info->cpus_claimed += host->claimed;
+		if (host->foreign_svme && !info->unusable[0])
+			snprintf(info->unusable, sizeof(info->unusable),
+				 "SVM is in use on CPU %d, by kvm_amd most likely: rmmod kvm_amd, or load kvm with enable_virt_at_load=0",
+				 cpu);
+	}
+	cpus_read_unlock();
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One way in for every ioctl struct: the first member is the caller's idea of its size, the second
+ * is flags. A struct of another size or with flags that we do not know is refused before any use.
+ */
+#ifndef SVMRT_IOCTL_H
+#define SVMRT_IOCTL_H
+
+#include <linux/uaccess.h>
+
+/*
+ * Copy in, check, evaluate `call` (which uses `arg`), copy out (the error text, or results), and
+ * return from the calling function. A call that made a descriptor keeps it if the copy out fails:
+ * the caller's memory went away, and with it the process soon.
+ */
+#define SVMRT_IOCTL_FLAGS(type, call, user) do { \
+		type arg; \
+		long result; \
+		if (copy_from_user(&arg, user, sizeof(arg))) \
+			return -EFAULT; \
+		if (arg.size != sizeof(arg)) \
+			return -EINVAL; \
+		result = (call); \
+		if (copy_to_user(user, &arg, sizeof(arg)) && result < 0) \
+			return -EFAULT; \
+		return result; \
+	} while (0)
+
+#define SVMRT_IOCTL(type, call, user) \
+	SVMRT_IOCTL_FLAGS(type, arg.flags ? -EINVAL : (call), user)
+
+#endif

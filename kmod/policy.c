@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The compiled tables of a VM: exit rules, CPUID rows, MSR rows, MSR permission map. Checked once
+ * when they are set, then only read.
+ */
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/uaccess.h>
+#include <asm/processor.h>
+#include "svmrt_priv.h"
+
+#define MAX_RULES 4096u
+#define MAX_CPUID_ROWS 65536u
+#define MAX_MSR_ROWS 65536u
+#define MSRPM_BYTES 8192u
+
+/* MSRs that VMLOAD and VMSAVE switch: the only ones that a guest may touch without an exit (B3). */
+static const struct { u32 first, last; } switched_msrs[] = {
+	{ 0x174, 0x176 },		/* SYSENTER_CS, _ESP, _EIP */
+	{ 0xc0000081, 0xc0000084 },	/* STAR, LSTAR, CSTAR, SFMASK */
+	{ 0xc0000100, 0xc0000102 },	/* FS.base, GS.base, KERNEL_GS_BASE */
+};
+
+/* ---- Exit rules ---- */
+
+static bool is_host_event(int slot)
+{
+	return (slot >= 0x60 && slot <= 0x63) || slot == 0x52;	/* INTR NMI SMI INIT, #MC */
+}
+
+static bool is_instruction(int slot)
+{
+	return slot < 0x40 || (slot >= 0x65 && slot <= 0x7c) || (slot >= 0x80 && slot < 0x100);
+}
+
+static bool is_exception(int slot)
+{
+	return slot >= 0x40 && slot < 0x60 && slot != 0x52;
+}
+
+/*
+ * action  | allowed for
+ * user    | everything but SHUTDOWN and the errors (-1 .. -4)
+ * stop    | everything
+ * table   | CPUID, MSR
+ * wait    | HLT
+ * skip    | instructions, and #DB, whose trap is dropped
+ * inject  | instructions and exceptions; SAME for exceptions only
+ */
+static bool action_allowed(int slot, const struct svmrt_exit_rule *rule)
+{
+	switch (rule->action) {
+	case SVMRT_DO_USER:
+		return slot != 0x7f && slot < 0x110;
+	case SVMRT_DO_STOP:
+		return true;
+	case SVMRT_DO_TABLE:
+		return slot == 0x72 || slot == 0x7c;
+	case SVMRT_DO_WAIT:
+		return slot == 0x78;
+	case SVMRT_DO_SKIP:
+		return is_instruction(slot) || slot == 0x41;
+	case SVMRT_DO_INJECT:
+		if (rule->vector == SVMRT_VECTOR_SAME)
+			return is_exception(slot);
+		return rule->vector < 32 && rule->vector != 2 &&
+		       (is_instruction(slot) || is_exception(slot));
+	default:
+		return false;
+	}
+}
+
+static int set_rule(struct svmrt_vm *vm, struct svmrt_policy *arg,
+		    const struct svmrt_exit_rule *rule)
+{
+	int slot = svmrt_exit_slot(rule->code);
+
+	if (slot < 0) {
+		svmrt_err(arg, "exit rule for code %#llx: no such exit code", rule->code);
+		return -EINVAL;
+	}
+	if (!action_allowed(slot, rule)) {
+		svmrt_err(arg, "exit rule for code %#llx: action %u is not possible for this exit",
+			  rule->code, rule->action);
+		return -EINVAL;
+	}
+	if (rule->event >= SVMRT_EVENTS ||
+	    (is_host_event(slot) && rule->event > SVMRT_EVENT_COUNT) ||
+	    (rule->event == SVMRT_EVENT_SAMPLE) != !!rule->sample) {
+		svmrt_err(arg, "exit rule for code %#llx: event class %u, sample %u", rule->code,
+			  rule->event, rule->sample);
+		return -EINVAL;
+	}
+	vm->policy[slot] = (struct svmrt_policy_slot) {
+		.action = rule->action, .event = rule->event, .vector = rule->vector,
+		.sample = rule->sample,
+	};
+	return 0;
+}
+
+static int set_rules(struct svmrt_vm *vm, struct svmrt_policy *arg)
+{
+	struct svmrt_exit_rule *rules;
+	int err = 0, slot;
+	u32 i;
+
+	for (slot = 0; slot < SVMRT_SLOTS; slot++)
+		vm->policy[slot] = (struct svmrt_policy_slot) {
+			.action = slot == 0x7f || slot >= 0x110 ? SVMRT_DO_STOP : SVMRT_DO_USER,
+			.event = SVMRT_EVENT_COUNT,
+		};
+	if (!arg->rule_count)
+		return 0;
+	rules = vmemdup_user(u64_to_user_ptr(arg->rules), arg->rule_count * sizeof(*rules));
+	if (IS_ERR(rules))
+		return PTR_ERR(rules);
+	for (i = 0; i < arg->rule_count && !err; i++)
+		err = set_rule(vm, arg, &rules[i]);
+	kvfree(rules);
+	return err;
+}
+
+/* ---- CPUID ---- */
+
+static int compare_cpuid(const void *a, const void *b)
+{
+	const struct svmrt_cpuid_row *x = a, *y = b;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	/* Rows for one subleaf come before the row for all others. */
+	if (x->flags != y->flags)
+		return x->flags ? -1 : 1;
+	return x->subleaf < y->subleaf ? -1 : x->subleaf > y->subleaf;
+}
+
+static int set_cpuid(struct svmrt_vm *vm, struct svmrt_policy *arg)
+{
+	struct svmrt_cpuid_row *rows;
+	u32 i, r;
+
+	if (!arg->cpuid_count)
+		return 0;
+	rows = vmemdup_user(u64_to_user_ptr(arg->cpuid), arg->cpuid_count * sizeof(*rows));
+	if (IS_ERR(rows))
+		return PTR_ERR(rows);
+	vm->cpuid = rows;
+	vm->cpuid_count = arg->cpuid_count;
+	for (i = 0; i < arg->cpuid_count; i++) {
+		u32 host[4] = { 0 };
+
+		if (rows[i].flags & ~SVMRT_CPUID_SUBLEAF || rows[i].reserved) {
+			svmrt_err(arg, "CPUID row %u: unknown flags", i);
+			return -EINVAL;
+		}
+		if (rows[i].keep[0] | rows[i].keep[1] | rows[i].keep[2] | rows[i].keep[3])
+			cpuid_count(rows[i].leaf, rows[i].subleaf, &host[0], &host[1], &host[2],
+				    &host[3]);
+		for (r = 0; r < 4; r++)
+			rows[i].set[r] |= host[r] & rows[i].keep[r];
+	}
+	sort(rows, arg->cpuid_count, sizeof(*rows), compare_cpuid, NULL);
+	return 0;
+}
+
+const struct svmrt_cpuid_row *svmrt_cpuid_find(const struct svmrt_vm *vm, u32 leaf, u32 subleaf)
+{
+	u32 low = 0, high = vm->cpuid_count;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+		const struct svmrt_cpuid_row *row = &vm->cpuid[middle];
+		bool after;
+
+		if (row->leaf != leaf)
+			after = row->leaf < leaf;
+		else if (!(row->flags & SVMRT_CPUID_SUBLEAF))
+			after = false;	/* the general row is the last of its leaf */
+		else
+			after = row->subleaf < subleaf;
+		if (after)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Now the first row that is not before (leaf, subleaf): exact, another subleaf, general. */
+	for (; low < vm->cpuid_count && vm->cpuid[low].leaf == leaf; low++) {
+		const struct svmrt_cpuid_row *row = &vm->cpuid[low];
+
+		if (!(row->flags & SVMRT_CPUID_SUBLEAF) || row->subleaf == subleaf)
+			return row;
+	}
+	return NULL;
+}
+
+/* ---- MSRs ---- */
+
+static int set_msrs(struct svmrt_vm *vm, struct svmrt_policy *arg)
+{
+	struct svmrt_msr_row *rows;
+	u32 i;
+
+	if (!arg->msr_count)
+		return 0;
+	rows = vmemdup_user(u64_to_user_ptr(arg->msrs), arg->msr_count * sizeof(*rows));
+	if (IS_ERR(rows))
+		return PTR_ERR(rows);
+	vm->msrs = rows;
+	vm->msr_count = arg->msr_count;
+	for (i = 0; i < arg->msr_count; i++) {
+		const struct svmrt_msr_row *row = &rows[i];
+
+		if (row->last < row->first || (i && row->first <= rows[i - 1].last) ||
+		    row->read > SVMRT_MSR_VALUE ||
+		    (row->write != SVMRT_MSR_GP && row->write != SVMRT_MSR_IGNORE &&
+		     row->write != SVMRT_MSR_STORE) ||
+		    (row->write == SVMRT_MSR_STORE && row->first != row->last) ||
+		    row->reserved0 || row->reserved1) {
+			svmrt_err(arg, "MSR row %u (%#x-%#x): rows must ascend, not overlap, and use known accesses",
+				  i, row->first, row->last);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+const struct svmrt_msr_row *svmrt_msr_find(const struct svmrt_vm *vm, u32 index)
+{
+	u32 low = 0, high = vm->msr_count;
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+		const struct svmrt_msr_row *row = &vm->msrs[middle];
+
+		if (index < row->first)
+			high = middle;
+		else if (index > row->last)
+			low = middle + 1;
+		else
+			return row;
+	}
+	return NULL;
+}
+
+/* MSR number of bit pair `pair` of the map (APM volume 2, 15.11), or false for the reserved part. */
+static bool msrpm_msr(u32 pair, u32 *msr)
+{
+	static const u32 base[3] = { 0, 0xc0000000, 0xc0010000 };
+
+	if (pair >= 3 * 8192)
+		return false;
+	*msr = base[pair / 8192] + pair % 8192;
+	return true;
+}
+
+static bool msr_is_switched(u32 msr)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(switched_msrs); i++)
+		if (msr >= switched_msrs[i].first && msr <= switched_msrs[i].last)
+			return true;
+	return false;
+}
+
+static int set_msrpm(struct svmrt_vm *vm, struct svmrt_policy *arg)
+{
+	u8 *map;
+	u32 pair;
+
+	vm->msrpm = alloc_pages(GFP_KERNEL_ACCOUNT, 1);
+	if (!vm->msrpm)
+		return -ENOMEM;
+	map = page_address(vm->msrpm);
+	memset(map, 0xff, MSRPM_BYTES);
+	if (!arg->msrpm)
+		return 0;
+	if (copy_from_user(map, u64_to_user_ptr(arg->msrpm), MSRPM_BYTES))
+		return -EFAULT;
+	for (pair = 0; pair < MSRPM_BYTES * 4; pair++) {
+		u32 msr = 0;
+
+		if (map[pair / 4] == 0xff) {
+			pair |= 3;
+			continue;
+		}
+		if ((map[pair / 4] >> (pair % 4 * 2) & 3) == 3)
+			continue;
+		if (!msrpm_msr(pair, &msr) || !msr_is_switched(msr)) {
+			svmrt_err(arg, "MSR %#x may not bypass the module: its MSRPM bits must be set",
+				  msr);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+/* ---- All of it ---- */
+
+void svmrt_policy_free(struct svmrt_vm *vm)
+{
+	kvfree(vm->cpuid);
+	kvfree(vm->msrs);
+	if (vm->msrpm)
+		__free_pages(vm->msrpm, 1);
+	vm->cpuid = NULL;
+	vm->msrs = NULL;
+	vm->msrpm = NULL;
+	vm->cpuid_count = vm->msr_count = 0;
+}
+
+int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg)
+{
+	int err;
+
+	if (arg->rule_count > MAX_RULES || arg->cpuid_count > MAX_CPUID_ROWS ||
+	    arg->msr_count > MAX_MSR_ROWS || arg->reserved) {
+		svmrt_err(arg, "more than %u exit rules, %u CPUID rows or %u MSR rows", MAX_RULES,
+			  MAX_CPUID_ROWS, MAX_MSR_ROWS);
+		return -EINVAL;
+	}
+	mutex_lock(&vm->lock);
+	if (vm->policy_set) {
+		svmrt_err(arg, "the policy of a VM is set once");
+		err = -EEXIST;
+		goto out;
+	}
+	err = set_rules(vm, arg);
+	if (!err)
+		err = set_cpuid(vm, arg);
+	if (!err)
+		err = set_msrs(vm, arg);
+	if (!err)
+		err = set_msrpm(vm, arg);
+	if (err)
+		svmrt_policy_free(vm);
+	else
+		vm->policy_set = true;
+out:
+	mutex_unlock(&vm->lock);
+	return err;
+}

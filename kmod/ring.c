@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The pages that a vCPU shares with the daemon: run page, ring header, event records. The daemon
+ * may scribble on all of it at any time (E2), so every decision uses our own counters, and `tail`
+ * and `lossless` are fetched once per use.
+ */
+#include <linux/poll.h>
+#include <linux/vmalloc.h>
+#include <asm/msr.h>
+#include <asm/svm.h>
+#include "mode.h"
+#include "svmrt_priv.h"
+
+int svmrt_ring_init(struct svmrt_vcpu *vcpu, u32 entries)
+{
+	unsigned long bytes = 2 * PAGE_SIZE + PAGE_ALIGN(entries * sizeof(struct svmrt_event));
+	int err;
+
+	err = svmrt_charge(vcpu->vm->user, bytes >> PAGE_SHIFT);
+	if (err)
+		return err;
+	vcpu->shared = vmalloc_user(bytes);
+	if (!vcpu->shared) {
+		svmrt_uncharge(vcpu->vm->user, bytes >> PAGE_SHIFT);
+		return -ENOMEM;
+	}
+	vcpu->shared_pages = bytes >> PAGE_SHIFT;
+	vcpu->run = vcpu->shared;
+	vcpu->ring = vcpu->shared + PAGE_SIZE;
+	vcpu->records = vcpu->shared + 2 * PAGE_SIZE;
+	vcpu->ring_entries = entries;
+	return 0;
+}
+
+void svmrt_ring_free(struct svmrt_vcpu *vcpu)
+{
+	if (!vcpu->shared)
+		return;
+	vfree(vcpu->shared);
+	svmrt_uncharge(vcpu->vm->user, vcpu->shared_pages);
+}
+
+/* A tail that makes no sense counts as a full ring. */
+static bool ring_full(const struct svmrt_vcpu *vcpu)
+{
+	return vcpu->ring_head - READ_ONCE(vcpu->ring->tail) >= vcpu->ring_entries;
+}
+
+bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu)
+{
+	return ring_full(vcpu) && READ_ONCE(vcpu->ring->lossless);
+}
+
+bool svmrt_ring_unread(struct svmrt_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->ring_head) != READ_ONCE(vcpu->ring->tail);
+}
+
+void svmrt_ring_wake(struct svmrt_vcpu *vcpu)
+{
+	if (vcpu->ring_woken == vcpu->ring_head)
+		return;
+	vcpu->ring_woken = vcpu->ring_head;
+	/* wq_has_sleeper orders the published head before the look at the queue. */
+	if (wq_has_sleeper(&vcpu->wait_queue))
+		wake_up_interruptible(&vcpu->wait_queue);
+}
+
+static bool wanted(struct svmrt_vcpu *vcpu, int slot)
+{
+	const struct svmrt_policy_slot *policy = &vcpu->vm->policy[slot];
+
+	switch (policy->event) {
+	case SVMRT_EVENT_STREAM:
+		return true;
+	case SVMRT_EVENT_SAMPLE:
+		if (++vcpu->sample_count[slot] < policy->sample)
+			return false;
+		vcpu->sample_count[slot] = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, u8 action, bool state_valid)
+{
+	const struct svmk_vmcb *vmcb = vcpu->vmcb;
+	struct svmrt_event *event;
+	int slot = svmrt_exit_slot(code);
+	u64 seq;
+
+	if (slot < 0 || !wanted(vcpu, slot))
+		return;
+	seq = vcpu->stats.events++;
+	if (ring_full(vcpu)) {
+		WRITE_ONCE(vcpu->ring->dropped, ++vcpu->stats.events_dropped);
+		return;
+	}
+	event = &vcpu->records[vcpu->ring_head & (vcpu->ring_entries - 1)];
+	event->seq = seq;
+	event->tsc = rdtsc();
+	event->code = (u32)code;
+	event->flags = (u32)action << 8;
+	if (state_valid) {
+		event->exitinfo1 = vmcb_get_EXITINFO1(vmcb);
+		event->exitinfo2 = vmcb_get_EXITINFO2(vmcb);
+		event->rip = vmcb_get_RIP(vmcb);
+		event->rax = vmcb_get_RAX(vmcb);
+		event->exitintinfo = vmcb_get_EXITINTINFO(vmcb);
+		event->flags |= (u32)vmcb_get_CPL(vmcb) & 3;
+		event->flags |= (u32)svmrt_vmcb_mode(vmcb) << 2;
+		if (vmcb_get_INTERRUPT_SHADOW(vmcb))
+			event->flags |= SVMRT_EVENT_SHADOW;
+	} else {
+		event->exitinfo1 = event->exitinfo2 = event->rip = event->rax = 0;
+		event->exitintinfo = 0;
+	}
+	smp_store_release(&vcpu->ring->head, ++vcpu->ring_head);
+}

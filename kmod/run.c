@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RUN works in slices. Inside a slice nothing sleeps: guest state is loaded once, many exits are
+ * taken, and it is saved once. Whatever may sleep (population, a halted vCPU, the scheduler, a full
+ * lossless ring) ends the slice and happens here, in process context.
+ */
+#include <linux/interrupt.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <asm/fpu/api.h>
+#include <asm/msr.h>
+#include <asm/nospec-branch.h>
+#include <asm/svm.h>
+#include "event.h"
+#include "exit.h"
+#include "host.h"
+#include "svmrt_priv.h"
+
+/* What VMRUN reads of the VMCB with the features that we turn on: two ranges, in bytes. */
+#define INPUT_CONTROL_BYTES 0x100
+#define INPUT_SAVE_BYTES 0x2a0
+
+static void copy_inputs(struct svmrt_vcpu *vcpu)
+{
+	memcpy(vcpu->inputs->opaque_page, vcpu->vmcb->opaque_page, INPUT_CONTROL_BYTES);
+	memcpy(vcpu->inputs->opaque_page + VMCB_SAVE_OFFSET,
+	       vcpu->vmcb->opaque_page + VMCB_SAVE_OFFSET, INPUT_SAVE_BYTES);
+}
+
+/* C1: the host's event is still pending; it is taken as soon as interrupts are on. */
+static void take_host_interrupts(struct svmrt_vcpu *vcpu)
+{
+	svmrt_ring_wake(vcpu);
+	local_irq_enable();
+	asm volatile("nop");	/* out of the STI shadow, or nothing would be taken */
+	local_irq_disable();
+}
+
+/* One VMRUN. Reasons to leave are looked at with interrupts off, right before it (C12). */
+static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
+{
+	enum svmrt_leave leave;
+
+	if (need_resched() || signal_pending(current) || atomic_read(&vcpu->kicked) ||
+	    local_softirq_pending())
+		return SVMRT_LEAVE_RESCHED;
+	if (svmrt_ring_blocked(vcpu))
+		return SVMRT_LEAVE_RING_FULL;
+	if (!READ_ONCE(host->claimed))
+		return SVMRT_LEAVE_LOST;
+
+	vmcb_set_EVENTINJ(vcpu->vmcb, vcpu->pending_event);
+	/* tlb=always: flush at every entry and trust no clean bit (B16, B17). */
+	vmcb_set_TLB_CONTROL(vcpu->vmcb, 1);
+	vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
+	copy_inputs(vcpu);
+	if (svmrt_enter(vcpu->gpr, __sme_set(__pa(vcpu->vmcb)),
+			__sme_set(page_to_phys(host->save))))
+		return SVMRT_LEAVE_LOST;
+	vcpu->pending_event = 0;
+	vcpu->stats.entries++;
+	svmrt_state_check_xcr0(vcpu);
+	leave = svmrt_handle_exit(vcpu);
+	if (leave == SVMRT_LEAVE_HOST) {
+		take_host_interrupts(vcpu);
+		return SVMRT_ENTER;
+	}
+	return leave;
+}
+
+/* B9: no branch prediction trained by one VM is used by another. */
+static void barrier_between_vms(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
+{
+	if (host->last_vm == vcpu->vm->id)
+		return;
+	host->last_vm = vcpu->vm->id;
+	if (boot_cpu_has(X86_FEATURE_IBPB))
+		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
+{
+	struct svmrt_host_state host_state = { 0 };
+	enum svmrt_leave leave = SVMRT_LEAVE_LOST;
+	struct svmrt_host_cpu *host;
+
+	kernel_fpu_begin();
+	local_irq_disable();
+	host = this_cpu_ptr(&svmrt_host_cpu);
+	if (!host->claimed)
+		goto out;
+	WRITE_ONCE(vcpu->cpu, smp_processor_id());
+	smp_mb(); /* cpu before the look at nested entries and kicks; pairs with npt.c and kick */
+	vcpu->stats.slices++;
+	barrier_between_vms(vcpu, host);
+	svmrt_state_load(vcpu, &host_state);
+	/* B3: the host's half of VMLOAD/VMSAVE; nothing in a slice changes it. */
+	asm volatile("vmsave %0" : : "a" (__sme_set(page_to_phys(host->save))) : "memory");
+	do {
+		leave = enter_once(vcpu, host);
+	} while (leave == SVMRT_ENTER);
+	svmrt_state_save(vcpu, &host_state);
+	WRITE_ONCE(vcpu->cpu, -1);
+	svmrt_ring_wake(vcpu);
+out:
+	local_irq_enable();
+	kernel_fpu_end();
+	return leave;
+}
+
+void svmrt_kick(struct svmrt_vcpu *vcpu)
+{
+	int cpu;
+
+	atomic_set(&vcpu->kicked, 1);
+	smp_mb(); /* the flag before the look at cpu; pairs with slice() */
+	cpu = READ_ONCE(vcpu->cpu);
+	if (cpu >= 0)
+		smp_call_function_single(cpu, svmrt_nop, NULL, 1);
+	wake_up_interruptible(&vcpu->wait_queue);
+}
+
+static bool interrupted(struct svmrt_vcpu *vcpu)
+{
+	return atomic_read(&vcpu->kicked) || signal_pending(current);
+}
+
+/*
+ * First touch. A page of a region: made present, and the guest goes on. Anything else is a nested
+ * page fault of the guest's own, and the exit policy decides.
+ */
+static int populate(struct svmrt_vcpu *vcpu, enum svmrt_leave *leave)
+{
+	int err = svmrt_npt_populate(vcpu->vm, vcpu->populate_gpa, vcpu->populate_write);
+
+	*leave = SVMRT_ENTER;
+	if (!err) {
+		vcpu->stats.host_npf++;
+		return 0;
+	}
+	if (err != -ENOENT && err != -EACCES)
+		return err;
+	local_irq_disable();
+	*leave = svmrt_handle_npf(vcpu);
+	local_irq_enable();
+	return 0;
+}
+
+/* The page that holds the instruction, or a page table on the way to it, is not there yet. */
+static int populate_code(struct svmrt_vcpu *vcpu, enum svmrt_leave *leave)
+{
+	int err = svmrt_npt_populate(vcpu->vm, vcpu->populate_gpa, false);
+
+	*leave = SVMRT_ENTER;
+	if (!err) {
+		vcpu->stats.host_npf++;
+		return 0;
+	}
+	if (err != -ENOENT)
+		return err;
+	snprintf(vcpu->text, sizeof(vcpu->text),
+		 "cannot read the instruction at RIP %#llx: its page walk leads to %#llx, where no memory is",
+		 vmcb_get_RIP(vcpu->vmcb), vcpu->populate_gpa);
+	*leave = SVMRT_LEAVE_BROKEN;
+	return 0;
+}
+
+/* Run slices until user space has something to do. Returns 0 and the reason, or an errno. */
+static int run_loop(struct svmrt_vcpu *vcpu, enum svmrt_run_reason *reason)
+{
+	enum svmrt_leave leave;
+	int err;
+
+	for (;;) {
+		if (interrupted(vcpu)) {
+			atomic_set(&vcpu->kicked, 0);
+			*reason = SVMRT_RUN_KICKED;
+			return 0;
+		}
+		if (vcpu->halted) {
+			wait_event_interruptible(vcpu->wait_queue, interrupted(vcpu));
+			continue;
+		}
+		leave = slice(vcpu);
+again:
+		err = 0;
+		switch (leave) {
+		case SVMRT_ENTER:
+		case SVMRT_LEAVE_HOST:
+			continue;
+		case SVMRT_LEAVE_RESCHED:
+			cond_resched();
+			continue;
+		case SVMRT_LEAVE_POPULATE:
+			err = populate(vcpu, &leave);
+			break;
+		case SVMRT_LEAVE_FETCH:
+			err = populate_code(vcpu, &leave);
+			break;
+		case SVMRT_LEAVE_HALT:
+			vcpu->halted = true;
+			continue;
+		case SVMRT_LEAVE_LOST:
+			strscpy(vcpu->text, "the host took SVM back (reboot, suspend or CPU offline)",
+				sizeof(vcpu->text));
+			*reason = SVMRT_RUN_BROKEN;
+			return 0;
+		default:
+			*reason = svmrt_run_reason(leave);
+			if (leave == SVMRT_LEAVE_SHUTDOWN || leave == SVMRT_LEAVE_INVALID ||
+			    leave == SVMRT_LEAVE_BROKEN)
+				vcpu->dead = *reason;
+			return 0;
+		}
+		if (err)
+			return err;
+		goto again;
+	}
+}
+
+/* What the daemon wrote into the run page since the last RUN; each field is read once (E2). */
+static int take_input(struct svmrt_vcpu *vcpu)
+{
+	struct svmrt_run_page *run = vcpu->run;
+	u32 dirty = READ_ONCE(run->dirty), i;
+
+	WRITE_ONCE(run->dirty, 0);
+	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
+		return -EINVAL;
+	if (dirty & SVMRT_DIRTY_INJECT) {
+		u64 event = READ_ONCE(run->inject);
+
+		if (!(event & SVMRT_EV_V) || (event & SVMRT_EV_TYPE) != SVMRT_EV_EXCEPTION ||
+		    (event & 0xff) > 31 || (event & 0xff) == 2)
+			return -EINVAL;
+		event = svmrt_event_merge(vcpu->pending_event,
+					  svmrt_event_exception(event & 0xff, event >> 32));
+		vcpu->pending_event = event == SVMRT_EV_SHUTDOWN ? 0 : event;
+	}
+	if (dirty & SVMRT_DIRTY_GPR) {
+		for (i = 0; i < 16; i++)
+			vcpu->gpr[i] = READ_ONCE(run->gpr[i]);
+		vmcb_set_RAX(vcpu->vmcb, vcpu->gpr[0]);
+		vmcb_set_RSP(vcpu->vmcb, vcpu->gpr[4]);
+	}
+	if (dirty & SVMRT_DIRTY_RIP) {
+		vmcb_set_RIP(vcpu->vmcb, READ_ONCE(run->rip));
+		vmcb_set_INTERRUPT_SHADOW(vcpu->vmcb, 0);	/* C5 */
+	}
+	return 0;
+}
+
+static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
+{
+	struct svmk_vmcb *vmcb = vcpu->inputs_valid ? vcpu->inputs : vcpu->vmcb;
+	struct svmrt_run_page *run = vcpu->run;
+	u64 missing;
+	u32 i;
+
+	run->exitcode = svmrt_exit_code(vcpu->vmcb);
+	run->exitinfo1 = vcpu->inputs_valid ? 0 : vmcb_get_EXITINFO1(vmcb);
+	run->exitinfo2 = vcpu->inputs_valid ? 0 : vmcb_get_EXITINFO2(vmcb);
+	run->exitintinfo = vcpu->inputs_valid ? 0 : vmcb_get_EXITINTINFO(vmcb);
+	run->rip = vmcb_get_RIP(vmcb);
+	run->rflags = vmcb_get_RFLAGS(vmcb);
+	for (i = 0; i < 16; i++)
+		run->gpr[i] = vcpu->gpr[i];
+	run->gpr[0] = vmcb_get_RAX(vmcb);
+	run->gpr[4] = vmcb_get_RSP(vmcb);
+	run->cr0 = vmcb_get_CR0(vmcb);
+	run->cr2 = vmcb_get_CR2(vmcb);
+	run->cr3 = vmcb_get_CR3(vmcb);
+	run->cr4 = vmcb_get_CR4(vmcb);
+	run->efer = vmcb_get_EFER(vmcb);
+	run->cs_base = vmcb_get_CS_BASE(vmcb);
+	run->cs_attrib = (u32)vmcb_get_CS_ATTRIB(vmcb);
+	run->cpl = (u32)vmcb_get_CPL(vmcb);
+	run->next_rip = 0;
+	run->insn_bytes = 0;
+	if (reason == SVMRT_RUN_EXIT) {
+		run->insn_bytes = svmrt_guest_fetch(vcpu, run->insn, &missing);
+		run->next_rip = svmrt_next_rip(vcpu, run->exitcode, &missing);
+	}
+	memcpy(run->text, vcpu->text, sizeof(run->text));
+	run->reason = reason;
+}
+
+long svmrt_run(struct svmrt_vcpu *vcpu)
+{
+	enum svmrt_run_reason reason = vcpu->dead;
+	int err;
+
+	if (!mutex_trylock(&vcpu->lock))
+		return -EBUSY;
+	if (!vcpu->dead) {
+		err = take_input(vcpu);
+		if (!err)
+			err = run_loop(vcpu, &reason);
+		if (err)
+			goto out;
+	}
+	give_output(vcpu, reason);
+	err = 0;
+out:
+	mutex_unlock(&vcpu->lock);
+	return err;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest state that neither VMRUN nor VMLOAD switches, moved once per slice: x87/SSE/AVX and XCR0,
+ * XSS, PKRU (B5), DR0-3 and DR6 (B6), DEBUGCTL (B7), TSC_AUX (B10). svmrt_state_load and
+ * svmrt_state_save are mirror images; interrupts are off, kernel_fpu_begin() is in force.
+ */
+#include <linux/slab.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/msr.h>
+#include <asm/special_insns.h>
+#include <asm/svm.h>
+#include <asm/fpu/xcr.h>
+#include "svmrt_priv.h"
+
+#define MXCSR_OFFSET 24
+#define MXCSR_MASK_OFFSET 28
+#define XSTATE_BV_OFFSET 512
+
+static bool have_xsave(void)
+{
+	return svmrt_guest_xcr0 != 0;
+}
+
+static bool have_pkru(void)
+{
+	return boot_cpu_has(X86_FEATURE_OSPKE);
+}
+
+static void load_xstate(struct svmrt_vcpu *vcpu)
+{
+	if (!have_xsave()) {
+		asm volatile("fxrstorq (%0)" : : "r" (vcpu->xstate) : "memory");
+		return;
+	}
+	/* With the host's XCR0, so that components which the guest switched off survive too. */
+	asm volatile("xrstor64 (%0)" : : "r" (vcpu->xstate), "a" ((u32)svmrt_guest_xcr0),
+		     "d" ((u32)(svmrt_guest_xcr0 >> 32)) : "memory");
+	if (vcpu->xcr0 != svmrt_host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+}
+
+static void save_xstate(struct svmrt_vcpu *vcpu)
+{
+	if (!have_xsave()) {
+		asm volatile("fxsaveq (%0)" : : "r" (vcpu->xstate) : "memory");
+		return;
+	}
+	if (vcpu->xcr0 != svmrt_host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, svmrt_host_xcr0);
+	asm volatile("xsave64 (%0)" : : "r" (vcpu->xstate), "a" ((u32)svmrt_guest_xcr0),
+		     "d" ((u32)(svmrt_guest_xcr0 >> 32)) : "memory");
+}
+
+void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu)
+{
+	if (!have_xsave() || xgetbv(XCR_XFEATURE_ENABLED_MASK) == vcpu->xcr0)
+		return;
+	xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	vcpu->stats.xcr0_restored++;
+}
+
+/* Host breakpoints are off (DR7) before guest addresses are in DR0-3, and until they have gone. */
+static void load_debug(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
+{
+	set_debugreg(0UL, 7);
+	get_debugreg(host->dr[0], 0);
+	get_debugreg(host->dr[1], 1);
+	get_debugreg(host->dr[2], 2);
+	get_debugreg(host->dr[3], 3);
+	get_debugreg(host->dr6, 6);
+	set_debugreg((unsigned long)vcpu->dr[0], 0);
+	set_debugreg((unsigned long)vcpu->dr[1], 1);
+	set_debugreg((unsigned long)vcpu->dr[2], 2);
+	set_debugreg((unsigned long)vcpu->dr[3], 3);
+}
+
+static void save_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
+{
+	unsigned long dr;
+
+	set_debugreg(0UL, 7);
+	get_debugreg(dr, 0);
+	vcpu->dr[0] = dr;
+	get_debugreg(dr, 1);
+	vcpu->dr[1] = dr;
+	get_debugreg(dr, 2);
+	vcpu->dr[2] = dr;
+	get_debugreg(dr, 3);
+	vcpu->dr[3] = dr;
+	set_debugreg(host->dr[0], 0);
+	set_debugreg(host->dr[1], 1);
+	set_debugreg(host->dr[2], 2);
+	set_debugreg(host->dr[3], 3);
+	set_debugreg(host->dr6, 6);
+	set_debugreg(this_cpu_read(cpu_dr7), 7);
+}
+
+void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
+{
+	load_debug(vcpu, host);
+	rdmsrl(MSR_IA32_DEBUGCTLMSR, host->debugctl);
+	if (host->debugctl)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
+		rdmsrl(MSR_TSC_AUX, host->tsc_aux);
+		if (host->tsc_aux)
+			wrmsrl(MSR_TSC_AUX, 0);
+	}
+	/* A guest with XSAVE can run XSAVES and see any supervisor state that XSS enables. */
+	if (boot_cpu_has(X86_FEATURE_XSAVES)) {
+		rdmsrl(MSR_IA32_XSS, host->xss);
+		if (host->xss)
+			wrmsrl(MSR_IA32_XSS, 0);
+	}
+	if (have_pkru()) {
+		host->pkru = rdpkru();
+		if (host->pkru != vcpu->pkru)
+			wrpkru(vcpu->pkru);
+	}
+	load_xstate(vcpu);
+}
+
+void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
+{
+	save_xstate(vcpu);
+	if (have_pkru()) {
+		vcpu->pkru = rdpkru();
+		if (host->pkru != vcpu->pkru)
+			wrpkru(host->pkru);
+	}
+	if (boot_cpu_has(X86_FEATURE_XSAVES) && host->xss)
+		wrmsrl(MSR_IA32_XSS, host->xss);
+	if (boot_cpu_has(X86_FEATURE_RDTSCP) && host->tsc_aux)
+		wrmsrl(MSR_TSC_AUX, host->tsc_aux);
+	if (host->debugctl)
+		wrmsrl(MSR_IA32_DEBUGCTLMSR, host->debugctl);
+	save_debug(vcpu, host);
+}
+
+/* MXCSR bits that this processor allows; XRSTOR faults on others. */
+static u32 mxcsr_mask(void)
+{
+	u8 area[512] __aligned(16) = { 0 };
+	u32 mask;
+
+	asm volatile("fxsaveq %0" : "=m" (area));
+	memcpy(&mask, area + MXCSR_MASK_OFFSET, sizeof(mask));
+	return mask ? mask : 0xffbf;
+}
+
+int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error)
+{
+	u64 xcr0_allowed = have_xsave() ? svmrt_guest_xcr0 : 1;
+	u32 mxcsr, i;
+
+	memcpy(&mxcsr, state->fxsave + MXCSR_OFFSET, sizeof(mxcsr));
+	if (mxcsr & ~mxcsr_mask()) {
+		snprintf(error, SVMRT_ERROR_BYTES, "MXCSR %#x has bits that this processor lacks", mxcsr);
+		return -EINVAL;
+	}
+	/* XSETBV's own rules: x87 always, AVX (2) only with SSE (1). */
+	if (!(state->xcr0 & 1) || state->xcr0 & ~xcr0_allowed || (state->xcr0 & 6) == 4) {
+		snprintf(error, SVMRT_ERROR_BYTES, "XCR0 %#llx: bit 0 must be set, AVX needs SSE, and only %#llx exist here",
+			 state->xcr0, xcr0_allowed);
+		return -EINVAL;
+	}
+	if (state->gpr[0] || state->gpr[4]) {
+		snprintf(error, SVMRT_ERROR_BYTES, "RAX and RSP belong to the VMCB: zero here");
+		return -EINVAL;
+	}
+	vcpu->xstate_alloc = kvzalloc(svmrt_xsave_bytes + 64, GFP_KERNEL_ACCOUNT);
+	if (!vcpu->xstate_alloc)
+		return -ENOMEM;
+	vcpu->xstate = PTR_ALIGN(vcpu->xstate_alloc, 64);
+	memcpy(vcpu->xstate, state->fxsave, 512);
+	/* The bytes behind the registers (464..511) belong to software: nothing of the user's there. */
+	memset(vcpu->xstate + 464, 0, 48);
+	if (have_xsave())
+		*(u64 *)(vcpu->xstate + XSTATE_BV_OFFSET) = 3;	/* x87 and SSE are given */
+	vcpu->xcr0 = state->xcr0;
+	for (i = 0; i < 16; i++)
+		vcpu->gpr[i] = state->gpr[i];
+	for (i = 0; i < 4; i++)
+		vcpu->dr[i] = state->dr[i];
+	return 0;
+}
+
+void svmrt_state_free(struct svmrt_vcpu *vcpu)
+{
+	kvfree(vcpu->xstate_alloc);
+}
+
+void svmrt_state_export(const struct svmrt_vcpu *vcpu, struct svmrt_vcpu_state *state)
+{
+	u32 i;
+
+	memset(state, 0, sizeof(*state));
+	for (i = 0; i < 16; i++)
+		state->gpr[i] = vcpu->gpr[i];
+	state->gpr[0] = state->gpr[4] = 0;
+	for (i = 0; i < 4; i++)
+		state->dr[i] = vcpu->dr[i];
+	state->xcr0 = vcpu->xcr0;
+	memcpy(state->fxsave, vcpu->xstate, 512);
+}

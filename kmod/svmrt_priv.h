@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of svmrt.ko share: the objects behind the descriptors and who owns what. Pure
+ * models that also build in user space have headers of their own (control.h, insn.h, event.h).
+ */
+#ifndef SVMRT_PRIV_H
+#define SVMRT_PRIV_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/mem_encrypt.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/uidgid.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <svmkit/svmrt.h>
+#include <svmkit/vmcb.h>
+#include "compat.h"
+#include "control.h"
+
+#define SVMRT_MAX_VCPUS 255u
+#define SVMRT_MAX_REGIONS 65536u
+#define SVMRT_MAX_MEM_BYTES (1ULL << 40)
+#define SVMRT_GPA_BITS 40	/* the smallest physical address size that the lab's CPUs have */
+
+/* Fill the `error` member of an ioctl struct; the caller copies it to user space. */
+#define svmrt_err(arg, ...) snprintf((arg)->error, sizeof((arg)->error), __VA_ARGS__)
+
+/* ---- user.c: pages counted per user ---- */
+struct svmrt_user;
+struct svmrt_user *svmrt_user_get(kuid_t uid);
+void svmrt_user_put(struct svmrt_user *user);
+/* Zeroed page charged to the user and to the memory cgroup, or ERR_PTR(-ENOMEM / -EDQUOT). */
+struct page *svmrt_page_alloc(struct svmrt_user *user);
+void svmrt_page_free(struct svmrt_user *user, struct page *page);
+int svmrt_charge(struct svmrt_user *user, unsigned long pages);
+void svmrt_uncharge(struct svmrt_user *user, unsigned long pages);
+u64 svmrt_pages_in_use(void);
+u64 svmrt_max_pages_per_user(void);
+
+/* ---- host.c: who owns SVM on which CPU ---- */
+int svmrt_host_init(void);
+void svmrt_host_exit(void);
+/* First claim takes every online CPU, last release gives all back. -EBUSY etc. with a reason. */
+int svmrt_host_claim(char *error, size_t error_bytes);
+void svmrt_host_release(void);
+void svmrt_host_info(struct svmrt_info *info);
+extern struct svmrt_host_features svmrt_host_features;
+extern u64 svmrt_host_xcr0;	/* XCR0 of the host, or 0 without XSAVE */
+extern u64 svmrt_guest_xcr0;	/* components that a guest may have: no AMX, no PKRU (switched apart) */
+extern u32 svmrt_xsave_bytes;
+u64 svmrt_iopm_pa(void);
+/* A charged page that the hardware may use as VMCB: zeroed, never 2 MiB aligned. Free as others. */
+struct page *svmrt_host_page_alloc(struct svmrt_user *user);
+
+/* ---- memory.c: memory objects ---- */
+struct svmrt_mem;
+int svmrt_mem_create(struct svmrt_create_mem *arg);
+struct svmrt_mem *svmrt_mem_from_fd(int fd);	/* takes a reference, or ERR_PTR */
+void svmrt_mem_put(struct svmrt_mem *mem);
+u64 svmrt_mem_bytes(const struct svmrt_mem *mem);
+/* Page `index`, owned by the object; NULL if absent and !alloc; ERR_PTR if it cannot be had. */
+struct page *svmrt_mem_page(struct svmrt_mem *mem, pgoff_t index, bool alloc);
+unsigned int svmrt_mem_count(void);
+
+/* ---- vm.c, npt.c ---- */
+struct svmrt_region {
+	u64 gpa;
+	u64 bytes;
+	u64 offset;
+	u32 mode;
+	struct svmrt_mem *mem;
+};
+
+struct svmrt_policy_slot {
+	u8 action;
+	u8 event;
+	u16 vector;
+	u32 sample;
+};
+
+struct svmrt_vm {
+	refcount_t refs;		/* VM fd and every vCPU fd */
+	u64 id;				/* for the IBPB decision: never reused */
+	struct svmrt_user *user;
+	struct mutex lock;		/* regions, nested page table writes, policy, vcpus */
+	struct svmrt_region *regions;	/* ascending gpa */
+	u32 region_count, region_room;
+	u64 *npt_root;
+	unsigned long npt_pages;
+	bool policy_set;
+	struct svmrt_policy_slot policy[SVMRT_SLOTS];
+	struct svmrt_cpuid_row *cpuid;	/* keep[] resolved into set[]; sorted */
+	u32 cpuid_count;
+	struct svmrt_msr_row *msrs;	/* ascending, not overlapping */
+	u32 msr_count;
+	struct page *msrpm;		/* order 1 */
+	struct svmrt_vcpu *vcpus[SVMRT_MAX_VCPUS];
+};
+
+int svmrt_vm_create(struct svmrt_create_vm *arg);
+void svmrt_vm_put(struct svmrt_vm *vm);
+unsigned int svmrt_vm_count(void);
+struct svmrt_region *svmrt_region_find(struct svmrt_vm *vm, u64 gpa);
+
+int svmrt_npt_init(struct svmrt_vm *vm);
+void svmrt_npt_free(struct svmrt_vm *vm);
+/*
+ * Make the page at gpa present, for a write if asked. 0, -ENOENT (no memory there), -EACCES (write
+ * to read-only memory), -ENOMEM or -EDQUOT. May sleep; takes vm->lock.
+ */
+int svmrt_npt_populate(struct svmrt_vm *vm, u64 gpa, bool write);
+/* Kernel address of the byte at gpa if its page is present (and writable), else NULL. No sleep. */
+void *svmrt_npt_peek(struct svmrt_vm *vm, u64 gpa, bool write);
+int svmrt_vm_read_write(struct svmrt_vm *vm, struct svmrt_access *arg);
+
+/* ---- vcpu.c and the files that run it ---- */
+struct svmrt_vcpu {
+	struct svmrt_vm *vm;
+	u32 index;
+	struct mutex lock;		/* RUN, IMAGE */
+	struct svmk_vmcb *vmcb;
+	struct svmk_vmcb *inputs;	/* the words that VMRUN loads, as copied before the last VMRUN */
+	u64 gpr[16];			/* RAX and RSP unused: in the VMCB */
+	u64 dr[4];
+	u64 xcr0;
+	u32 pkru;
+	void *xstate;			/* 64-byte aligned XSAVE or FXSAVE area */
+	void *xstate_alloc;
+	u64 *msr_values;		/* one per MSR row with STORE; index as in vm->msrs */
+
+	void *shared;			/* vmalloc_user: run page, ring page, records */
+	struct svmrt_run_page *run;
+	struct svmrt_ring *ring;
+	struct svmrt_event *records;
+	u32 ring_entries;
+	u64 ring_head;			/* kernel's own copies: the shared page is hostile */
+	u64 ring_woken;
+	u64 shared_pages;
+
+	u64 pending_event;		/* EVENTINJ to deliver at the next entry, or 0 */
+	bool halted;
+	u32 dead;			/* enum svmrt_run_reason that ended it for good, or 0 */
+	bool inputs_valid;		/* SHUTDOWN or INVALID: `inputs` is the state, the VMCB is not */
+	u64 populate_gpa;		/* for SVMRT_LEAVE_POPULATE and _FETCH */
+	bool populate_write;
+	char text[SVMRT_ERROR_BYTES];	/* for SVMRT_RUN_BROKEN */
+
+	int cpu;			/* running a slice there, or -1 */
+	atomic_t kicked;
+	wait_queue_head_t wait_queue;	/* pollers of the ring, and the halted vCPU */
+	u32 sample_count[SVMRT_SLOTS];
+	struct svmrt_stats stats;
+};
+
+int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg);
+unsigned int svmrt_vcpu_count(void);
+long svmrt_run(struct svmrt_vcpu *vcpu);
+void svmrt_kick(struct svmrt_vcpu *vcpu);
+
+/* Why a slice ended; decided with interrupts off, acted on in process context (run.c). */
+enum svmrt_leave {
+	SVMRT_ENTER,			/* do not leave: VMRUN again */
+	SVMRT_LEAVE_HOST,		/* take the host's interrupt, then VMRUN again */
+	SVMRT_LEAVE_RESCHED,		/* the host wants the CPU, a signal or a kick is pending */
+	SVMRT_LEAVE_POPULATE,		/* vcpu->populate_gpa, then run again */
+	SVMRT_LEAVE_FETCH,		/* the same, to read the instruction; the guest exits again */
+	SVMRT_LEAVE_HALT,		/* sleep until an event */
+	SVMRT_LEAVE_RING_FULL,
+	SVMRT_LEAVE_EXIT,
+	SVMRT_LEAVE_STOP,
+	SVMRT_LEAVE_SHUTDOWN,
+	SVMRT_LEAVE_INVALID,
+	SVMRT_LEAVE_BROKEN,
+	SVMRT_LEAVE_LOST,		/* SVM was taken from us on this CPU (reboot, suspend) */
+};
+
+/* exit.c: what VMEXIT asks for. IRQs off. */
+enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu);
+
+/* state.c: guest state that VMRUN does not switch, once a slice. IRQs off, inside kernel_fpu_begin. */
+struct svmrt_host_state {
+	unsigned long dr[4], dr6;
+	u64 debugctl, xss, tsc_aux;
+	u32 pkru;
+};
+void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host);
+void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host);
+/* After an exit: put XCR0 right if the guest got past the XSETBV intercept. */
+void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu);
+int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
+void svmrt_state_free(struct svmrt_vcpu *vcpu);
+void svmrt_state_export(const struct svmrt_vcpu *vcpu, struct svmrt_vcpu_state *state);
+
+/* ring.c */
+int svmrt_ring_init(struct svmrt_vcpu *vcpu, u32 entries);
+void svmrt_ring_free(struct svmrt_vcpu *vcpu);
+bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu);	/* lossless and full */
+bool svmrt_ring_unread(struct svmrt_vcpu *vcpu);
+void svmrt_ring_wake(struct svmrt_vcpu *vcpu);
+void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, u8 action, bool state_valid);
+
+/* policy.c */
+int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg);
+void svmrt_policy_free(struct svmrt_vm *vm);
+const struct svmrt_cpuid_row *svmrt_cpuid_find(const struct svmrt_vm *vm, u32 leaf, u32 subleaf);
+const struct svmrt_msr_row *svmrt_msr_find(const struct svmrt_vm *vm, u32 index);
+
+/* gwalk.c: guest paging, from pages that are present. No sleep. */
+/* Guest linear to guest physical; false if the walk fails or needs a page that is not present. */
+bool svmrt_guest_translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *missing_gpa);
+/* Bytes fetched at CS:RIP, 0..15; *missing_gpa: a page to populate before trying again, or ~0. */
+unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[15], u64 *missing_gpa);
+
+/* enter.S: one world switch. 0, or 1 if CLGI or VMRUN faulted because SVME is gone. */
+int svmrt_enter(u64 *gpr, u64 guest_vmcb_pa, u64 host_save_pa);
+
+#endif

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A vCPU and its descriptor: built from a template's VMCB and register pages, mapped by the daemon
+ * (run page, event ring), polled for events, run, kicked and looked at.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/mem_encrypt.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include "ioctl.h"
+#include "svmrt_priv.h"
+
+static atomic_t vcpu_count;
+
+unsigned int svmrt_vcpu_count(void)
+{
+	return atomic_read(&vcpu_count);
+}
+
+static void vcpu_free(struct svmrt_vcpu *vcpu)
+{
+	svmrt_ring_free(vcpu);
+	svmrt_state_free(vcpu);
+	kvfree(vcpu->msr_values);
+	if (vcpu->vmcb)
+		svmrt_page_free(vcpu->vm->user, virt_to_page(vcpu->vmcb));
+	if (vcpu->inputs)
+		svmrt_page_free(vcpu->vm->user, virt_to_page(vcpu->inputs));
+	kfree(vcpu);
+	atomic_dec(&vcpu_count);
+}
+
+static int vcpu_release(struct inode *inode, struct file *file)
+{
+	struct svmrt_vcpu *vcpu = file->private_data;
+	struct svmrt_vm *vm = vcpu->vm;
+
+	mutex_lock(&vm->lock);
+	vm->vcpus[vcpu->index] = NULL;
+	mutex_unlock(&vm->lock);
+	vcpu_free(vcpu);
+	svmrt_vm_put(vm);
+	return 0;
+}
+
+static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct svmrt_vcpu *vcpu = file->private_data;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	return remap_vmalloc_range(vma, vcpu->shared, vma->vm_pgoff);
+}
+
+static __poll_t vcpu_poll(struct file *file, poll_table *table)
+{
+	struct svmrt_vcpu *vcpu = file->private_data;
+
+	poll_wait(file, &vcpu->wait_queue, table);
+	return svmrt_ring_unread(vcpu) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static int vcpu_stats(struct svmrt_vcpu *vcpu, struct svmrt_stats __user *user)
+{
+	struct svmrt_stats *copy;
+	u32 size;
+	int err = 0;
+
+	if (get_user(size, &user->size))
+		return -EFAULT;
+	if (size != sizeof(*copy))
+		return -EINVAL;
+	copy = kmemdup(&vcpu->stats, sizeof(*copy), GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	copy->size = sizeof(*copy);
+	if (copy_to_user(user, copy, sizeof(*copy)))
+		err = -EFAULT;
+	kfree(copy);
+	return err;
+}
+
+/* Copies for user space, so that it never holds a lock or a page of ours while it faults. */
+struct image_copy {
+	struct svmk_vmcb vmcb;
+	struct svmrt_vcpu_state state;
+};
+
+static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
+{
+	struct image_copy *copy;
+	int err = 0;
+
+	if (!mutex_trylock(&vcpu->lock))
+		return -EBUSY;
+	copy = kvzalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	if (!copy) {
+		mutex_unlock(&vcpu->lock);
+		return -ENOMEM;
+	}
+	memcpy(&copy->vmcb, vcpu->inputs_valid ? vcpu->inputs : vcpu->vmcb, sizeof(copy->vmcb));
+	svmrt_control_scrub(&copy->vmcb);
+	svmrt_state_export(vcpu, &copy->state);
+	arg->flags = vcpu->inputs_valid ? SVMRT_IMAGE_INPUTS : 0;
+	mutex_unlock(&vcpu->lock);
+
+	if (copy_to_user(u64_to_user_ptr(arg->vmcb), &copy->vmcb, sizeof(copy->vmcb)) ||
+	    copy_to_user(u64_to_user_ptr(arg->state), &copy->state, sizeof(copy->state)))
+		err = -EFAULT;
+	kvfree(copy);
+	return err;
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	struct svmrt_vcpu *vcpu = file->private_data;
+	void __user *user = (void __user *)uarg;
+
+	switch (cmd) {
+	case SVMRT_VCPU_RUN:
+		return svmrt_run(vcpu);
+	case SVMRT_VCPU_KICK:
+		svmrt_kick(vcpu);
+		return 0;
+	case SVMRT_VCPU_STATS:
+		return vcpu_stats(vcpu, user);
+	case SVMRT_VCPU_IMAGE:
+		SVMRT_IOCTL(struct svmrt_vcpu_image, vcpu_image(vcpu, &arg), user);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations vcpu_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vcpu_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vcpu_mmap,
+	.poll = vcpu_poll,
+	.release = vcpu_release,
+};
+
+static int vcpu_init_msrs(struct svmrt_vcpu *vcpu)
+{
+	const struct svmrt_vm *vm = vcpu->vm;
+	u32 i;
+
+	vcpu->msr_values = kvcalloc(vm->msr_count, sizeof(*vcpu->msr_values), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->msr_values)
+		return -ENOMEM;
+	for (i = 0; i < vm->msr_count; i++)
+		vcpu->msr_values[i] = vm->msrs[i].value;
+	return 0;
+}
+
+/* The VMCB page: also one that is never 2 MiB aligned on SNP hosts (A5), see host.c. */
+static int vcpu_init_vmcb(struct svmrt_vcpu *vcpu, const struct svmk_vmcb *template, char *error)
+{
+	struct svmrt_vm *vm = vcpu->vm;
+	struct svmrt_control_addresses addresses = {
+		.iopm = svmrt_iopm_pa(),
+		.msrpm = __sme_set(page_to_phys(vm->msrpm)),
+		.n_cr3 = __sme_set(__pa(vm->npt_root)),
+	};
+	struct page *page = svmrt_host_page_alloc(vm->user);
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	vcpu->vmcb = page_address(page);
+	page = svmrt_page_alloc(vm->user);
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	vcpu->inputs = page_address(page);
+	return svmrt_control_build(vcpu->vmcb, template, &svmrt_host_features, &addresses, error,
+				   SVMRT_ERROR_BYTES);
+}
+
+static int vcpu_init(struct svmrt_vcpu *vcpu, struct svmrt_create_vcpu *arg)
+{
+	struct image_copy *copy;
+	int err;
+
+	copy = kvzalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	if (!copy)
+		return -ENOMEM;
+	err = -EFAULT;
+	if (copy_from_user(&copy->vmcb, u64_to_user_ptr(arg->vmcb), sizeof(copy->vmcb)) ||
+	    copy_from_user(&copy->state, u64_to_user_ptr(arg->state), sizeof(copy->state)))
+		goto out;
+	err = svmrt_ring_init(vcpu, arg->ring_entries);
+	if (!err)
+		err = vcpu_init_vmcb(vcpu, &copy->vmcb, arg->error);
+	if (!err)
+		err = svmrt_state_init(vcpu, &copy->state, arg->error);
+	if (!err)
+		err = vcpu_init_msrs(vcpu);
+out:
+	kvfree(copy);
+	return err;
+}
+
+static int vcpu_check(const struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
+{
+	if (!vm->policy_set) {
+		svmrt_err(arg, "set the VM's policy before its first vCPU");
+		return -EINVAL;
+	}
+	if (arg->index >= SVMRT_MAX_VCPUS) {
+		svmrt_err(arg, "vCPU %u: a VM has at most %u", arg->index, SVMRT_MAX_VCPUS);
+		return -EINVAL;
+	}
+	if (vm->vcpus[arg->index]) {
+		svmrt_err(arg, "vCPU %u exists already", arg->index);
+		return -EEXIST;
+	}
+	if (arg->ring_entries < 64 || arg->ring_entries > 65536 ||
+	    arg->ring_entries & (arg->ring_entries - 1)) {
+		svmrt_err(arg, "event ring of %u records: must be a power of two, 64 to 65536",
+			  arg->ring_entries);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
+{
+	struct svmrt_vcpu *vcpu;
+	int err, fd;
+
+	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	if (!vcpu)
+		return -ENOMEM;
+	atomic_inc(&vcpu_count);
+	vcpu->vm = vm;
+	vcpu->index = arg->index;
+	vcpu->cpu = -1;
+	mutex_init(&vcpu->lock);
+	init_waitqueue_head(&vcpu->wait_queue);
+
+	mutex_lock(&vm->lock);
+	err = vcpu_check(vm, arg);
+	if (!err)
+		err = vcpu_init(vcpu, arg);
+	if (!err)
+		vm->vcpus[vcpu->index] = vcpu;
+	mutex_unlock(&vm->lock);
+	if (err) {
+		vcpu_free(vcpu);
+		return err;
+	}
+	refcount_inc(&vm->refs);
+	fd = anon_inode_getfd("svmrt-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		mutex_lock(&vm->lock);
+		vm->vcpus[vcpu->index] = NULL;
+		mutex_unlock(&vm->lock);
+		vcpu_free(vcpu);
+		svmrt_vm_put(vm);
+	}
+	return fd;
+}
