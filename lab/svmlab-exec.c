@@ -99,12 +99,16 @@ static void catch_signals(void)
 {
 	static const int forwarded[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
 					 SIGWINCH };
-	struct sigaction action = { .sa_handler = on_signal };
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction before;
 
 	if (pipe2(client.signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
 		finish(EXEC_STATUS_LAB, "pipe: %s", strerror(errno));
-	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
-		sigaction(forwarded[i], &action, NULL);
+	/* What our caller ignores stays ignored: nohup, and a script's background commands. */
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++) {
+		if (sigaction(forwarded[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(forwarded[i], &action, NULL);
+	}
 	signal(SIGPIPE, SIG_IGN);
 }
 

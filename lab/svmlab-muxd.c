@@ -581,6 +581,12 @@ static bool port_bytes(const uint8_t *data, size_t size)
 	return got >= 0;
 }
 
+static void port_gone(uv_timer_t *timer)
+{
+	(void)timer;
+	fail("the appliance's port has closed");
+}
+
 static void port_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	if (n >= 0) {
@@ -588,10 +594,10 @@ static void port_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 			uv_read_stop(stream);
 		return;
 	}
-	/* QEMU's exit explains it; a QEMU that lives on without its port has failed. */
+	/* QEMU's exit is about to explain it; one that lives on without its port has failed. */
 	uv_read_stop(stream);
 	if (lab.stage == READY)
-		fail("the appliance's port has closed");
+		uv_timer_start(&lab.stage_timer, port_gone, LINGER_MS, 0);
 }
 
 /* --- QEMU ----------------------------------------------------------------------------------- */
