@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Input of a client: libuv's read callbacks, the growing line buffer and its limits. */
+#ifndef SVMRUND_CLIENT_INPUT_H
+#define SVMRUND_CLIENT_INPUT_H
+
+#include "client.h"
+
+/* Start or stop reading, so that a client that does not read answers cannot pile up requests. */
+void client_input_update(struct client *client);
+void client_input_free(struct client *client);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Serial output of one VM: vCPU threads put bytes into `pending`, the loop moves them to the bounded
+ * history and to the attached clients. Nothing is dropped on the way: a thread that finds `pending`
+ * full waits for the loop. What falls out of the history is counted.
+ */
+#ifndef SVMRUND_CONSOLE_H
+#define SVMRUND_CONSOLE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "client.h"
+#include "limits.h"
+#include "list.h"
+
+struct vm;
+struct vcpu;
+
+struct console {
+	pthread_mutex_t lock;	/* of pending */
+	pthread_cond_t room;
+	char pending[CONSOLE_PENDING_BYTES];
+	size_t pending_bytes;
+	/* Loop thread only from here. */
+	char carry[4];		/* start of a UTF-8 character whose rest has not come yet */
+	size_t carry_bytes;
+	char history[CONSOLE_HISTORY_BYTES];
+	uint64_t history_end;	/* bytes ever put into the history */
+};
+
+struct attachment {
+	struct list client_link, vm_link;
+	struct client *client;
+	struct vm *vm;
+};
+
+void console_init(struct console *console);
+void console_free(struct console *console);
+
+/* vCPU thread: one byte of output. */
+void console_put(struct vcpu *vcpu, char byte);
+/* Loop: deliver what is pending; `last`: nothing more will come. */
+void console_pump(struct vm *vm, bool last);
+
+/* Attaches; the history is sent by console_send_history() after the reply. False: was attached. */
+bool console_attach(struct vm *vm, struct client *client);
+void console_send_history(struct vm *vm, struct client *client);
+uint64_t console_lost_bytes(const struct console *console);
+void console_detach(struct attachment *attachment);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The loop's frame: handles that belong to the daemon itself, deadlines, and the orderly end (VMs
+ * stopped, clients told and flushed, everything freed, so that leak checkers see a clean exit).
+ */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include "client.h"
+#include "daemon.h"
+#include "limits.h"
+#include "log.h"
+#include "rpc.h"
+#include "server.h"
+#include "subscription.h"
+#include "template.h"
+#include "vm.h"
+
+uint64_t daemon_now_ms(const struct daemon *daemon)
+{
+	return uv_now(&daemon->loop);
+}
+
+void daemon_wake(struct daemon *daemon)
+{
+	uv_async_send(&daemon->wake);
+}
+
+static void on_wake(uv_async_t *async)
+{
+	struct daemon *daemon = async->data;
+
+	list_each(link, &daemon->vms)
+		vm_advance(list_object(link, struct vm, link));
+}
+
+static void on_flush(uv_prepare_t *prepare)
+{
+	struct daemon *daemon = prepare->data;
+
+	list_each(link, &daemon->clients)
+		client_flush(list_object(link, struct client, link));
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	daemon_shutdown(signal->data, number == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+static bool any_vm_runs(const struct daemon *daemon)
+{
+	list_each(link, &daemon->vms)
+		if (vm_is_running(list_object(link, struct vm, link)))
+			return true;
+	return false;
+}
+
+static void tell_clients(struct daemon *daemon)
+{
+	daemon->told = true;
+	list_each(link, &daemon->clients) {
+		struct client *client = list_object(link, struct client, link);
+		cJSON *params = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(params, "reason", daemon->closing_reason);
+		rpc_notify(client, "system.shutdown", params);
+		client->close_when_flushed = true;
+	}
+}
+
+static void close_handles(struct daemon *daemon)
+{
+	list_each(link, &daemon->vms)
+		vm_destroy(list_object(link, struct vm, link));
+	list_each(link, &daemon->templates)
+		template_unload(list_object(link, struct template, link));
+	server_close(daemon);
+	uv_close((uv_handle_t *)&daemon->flush, NULL);
+	uv_close((uv_handle_t *)&daemon->wake, NULL);
+	uv_close((uv_handle_t *)&daemon->tick, NULL);
+	uv_close((uv_handle_t *)&daemon->sigterm, NULL);
+	uv_close((uv_handle_t *)&daemon->sigint, NULL);
+}
+
+/* Readers that stand still may not delay the end; a vCPU that does not leave RUN ends it by force. */
+static void wait_for_vms(struct daemon *daemon, uint64_t elapsed_ms)
+{
+	if (elapsed_ms > SHUTDOWN_FLUSH_MS)
+		list_each(link, &daemon->clients)
+			subscription_client_stalled(list_object(link, struct client, link));
+	if (elapsed_ms > SHUTDOWN_STOP_MS) {
+		log_line(LOG_ERR, "a vCPU did not leave RUN within %u ms: giving up", SHUTDOWN_STOP_MS);
+		server_close(daemon);
+		_exit(1);
+	}
+}
+
+static bool continue_shutdown(struct daemon *daemon)
+{
+	uint64_t elapsed_ms = daemon_now_ms(daemon) - daemon->closing_since_ms;
+
+	if (any_vm_runs(daemon)) {
+		wait_for_vms(daemon, elapsed_ms);
+		return true;
+	}
+	if (!daemon->told) {
+		tell_clients(daemon);
+		daemon->closing_since_ms = daemon_now_ms(daemon);
+		return true;
+	}
+	if (daemon->client_count && elapsed_ms < SHUTDOWN_FLUSH_MS)
+		return true;
+	list_each(link, &daemon->clients)
+		client_close(list_object(link, struct client, link));
+	close_handles(daemon);
+	return false;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+	bool more = false;
+
+	list_each(link, &daemon->clients)
+		more |= client_tick(list_object(link, struct client, link));
+	list_each(link, &daemon->vms)
+		more |= vm_tick(list_object(link, struct vm, link));
+	if (daemon->closing)
+		more |= continue_shutdown(daemon);
+	if (!more)
+		uv_timer_stop(timer);
+}
+
+void daemon_need_tick(struct daemon *daemon)
+{
+	if (!uv_is_active((uv_handle_t *)&daemon->tick))
+		uv_timer_start(&daemon->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+void daemon_shutdown(struct daemon *daemon, const char *reason)
+{
+	if (daemon->closing)
+		return;
+	log_line(LOG_INFO, "%s: stopping the VMs and leaving", reason);
+	daemon->closing = true;
+	daemon->closing_reason = reason;
+	daemon->closing_since_ms = daemon_now_ms(daemon);
+	server_close(daemon);
+	list_each(link, &daemon->vms) {
+		struct vm *vm = list_object(link, struct vm, link);
+
+		if (vm->state == VM_RUNNING)
+			vm_request_stop(vm);
+	}
+	daemon_need_tick(daemon);
+}
+
+static void init_handles(struct daemon *daemon)
+{
+	uv_prepare_init(&daemon->loop, &daemon->flush);
+	uv_async_init(&daemon->loop, &daemon->wake, on_wake);
+	uv_timer_init(&daemon->loop, &daemon->tick);
+	uv_signal_init(&daemon->loop, &daemon->sigterm);
+	uv_signal_init(&daemon->loop, &daemon->sigint);
+	daemon->flush.data = daemon->wake.data = daemon->tick.data = daemon;
+	daemon->sigterm.data = daemon->sigint.data = daemon;
+	uv_prepare_start(&daemon->flush, on_flush);
+	uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
+	uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+}
+
+int daemon_run(const struct daemon_options *options, const struct engine *engine)
+{
+	struct daemon daemon = { .engine = engine };
+
+	signal(SIGPIPE, SIG_IGN);
+	list_init(&daemon.clients);
+	list_init(&daemon.templates);
+	list_init(&daemon.vms);
+	uv_loop_init(&daemon.loop);
+	init_handles(&daemon);
+	if (server_listen(&daemon, options)) {
+		log_line(LOG_INFO, "listening on %s, engine %s (%s)", options->socket_path,
+			 engine->name, engine->device);
+	} else {
+		daemon.status = 1;
+		close_handles(&daemon);
+	}
+	uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	if (uv_loop_close(&daemon.loop))
+		log_line(LOG_WARNING, "handles were still open at the end");
+	return daemon.status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon: one libuv loop that owns every object. All functions of the daemon run on the loop's
+ * thread unless their header says otherwise; vCPU threads reach the loop through daemon_wake().
+ */
+#ifndef SVMRUND_DAEMON_H
+#define SVMRUND_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "engine.h"
+#include "list.h"
+
+struct daemon_options {
+	const char *socket_path;
+	const char *socket_group;	/* or NULL: the socket is for its owner only */
+};
+
+struct daemon {
+	uv_loop_t loop;
+	const struct engine *engine;
+	const char *socket_path;
+	uv_pipe_t listener;
+	bool listening;
+	uint64_t socket_device, socket_inode;	/* so that only our own socket file is removed */
+	uv_prepare_t flush;	/* before the loop sleeps: one write per client */
+	uv_async_t wake;
+	uv_timer_t tick;	/* runs only while something has a deadline */
+	uv_signal_t sigterm, sigint;
+	struct list clients, templates, vms;
+	unsigned int client_count, vm_count, template_count;
+	uint64_t template_bytes;	/* images of all loaded templates */
+	uint64_t input_bytes;		/* buffered input of all clients */
+	uint64_t last_client, last_vm, last_subscription;
+	bool closing;			/* shutting down: no new VMs, no new clients */
+	uint64_t closing_since_ms;
+	const char *closing_reason;
+	bool told;			/* clients heard of the shutdown */
+	int status;			/* of the process */
+};
+
+/* Listens, runs until SIGTERM, SIGINT or system.shutdown, cleans up. Returns the exit status. */
+int daemon_run(const struct daemon_options *options, const struct engine *engine);
+
+/* Begins an orderly end: VMs are stopped, clients told, then daemon_run() returns. */
+void daemon_shutdown(struct daemon *daemon, const char *reason);
+
+/* From any thread: have the loop look at the VMs (console output, ended vCPUs). */
+void daemon_wake(struct daemon *daemon);
+
+/* Something has a deadline from now on: keep the tick running. */
+void daemon_need_tick(struct daemon *daemon);
+uint64_t daemon_now_ms(const struct daemon *daemon);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A 16550A that is good enough for output: the transmitter is always empty, registers keep what was
+ * written, loopback works far enough for the presence tests of operating systems. Interrupts are
+ * identified in IIR but not delivered.
+ */
+#include <stdlib.h>
+#include "../console.h"
+#include "../log.h"
+#include "../vcpu.h"
+#include "uart.h"
+
+enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR, UART_PORTS };
+
+#define LCR_DLAB	0x80
+#define MCR_LOOP	0x10
+#define LSR_DATA_READY	0x01
+#define LSR_THR_EMPTY	0x60	/* holding register and shift register */
+#define IER_THR_EMPTY	0x02
+#define IIR_NONE	0x01
+#define IIR_THR_EMPTY	0x02
+#define MSR_LINES	0xb0	/* CTS, DSR, DCD: somebody is there and ready */
+
+struct uart {
+	struct io_device io;
+	uint8_t divisor_low, divisor_high;
+	uint8_t received;	/* loopback only */
+	bool data_ready, thr_interrupt;
+	uint8_t ier, fcr, lcr, mcr, scr;
+};
+
+static uint8_t read_iir(struct uart *uart)
+{
+	uint8_t fifo = uart->fcr & 1 ? 0xc0 : 0;
+
+	if (!uart->thr_interrupt || !(uart->ier & IER_THR_EMPTY))
+		return fifo | IIR_NONE;
+	uart->thr_interrupt = false;
+	return fifo | IIR_THR_EMPTY;
+}
+
+/* Loopback wires the outputs of MCR to the inputs: DTR-DSR, RTS-CTS, OUT1-RI, OUT2-DCD. */
+static uint8_t read_msr(const struct uart *uart)
+{
+	uint8_t mcr = uart->mcr;
+
+	if (!(mcr & MCR_LOOP))
+		return MSR_LINES;
+	return (uint8_t)((mcr & 1) << 5 | (mcr & 2) << 3 | (mcr & 4) << 4 | (mcr & 8) << 4);
+}
+
+static uint32_t uart_read(struct io_device *device, unsigned int offset, unsigned int bytes)
+{
+	struct uart *uart = (struct uart *)device;
+	bool dlab = uart->lcr & LCR_DLAB;
+
+	(void)bytes;
+	switch (offset) {
+	case DATA:
+		if (dlab)
+			return uart->divisor_low;
+		uart->data_ready = false;
+		return uart->received;
+	case IER: return dlab ? uart->divisor_high : uart->ier;
+	case IIR_FCR: return read_iir(uart);
+	case LCR: return uart->lcr;
+	case MCR: return uart->mcr;
+	case LSR: return LSR_THR_EMPTY | (uart->data_ready ? LSR_DATA_READY : 0);
+	case MSR: return read_msr(uart);
+	default: return uart->scr;
+	}
+}
+
+static void transmit(struct uart *uart, struct vcpu *vcpu, uint8_t byte)
+{
+	uart->thr_interrupt = true;
+	if (uart->mcr & MCR_LOOP) {
+		uart->received = byte;
+		uart->data_ready = true;
+	} else {
+		console_put(vcpu, (char)byte);
+	}
+}
+
+static bool uart_write(struct io_device *device, struct vcpu *vcpu, unsigned int offset,
+		       unsigned int bytes, uint32_t word)
+{
+	struct uart *uart = (struct uart *)device;
+	bool dlab = uart->lcr & LCR_DLAB;
+	uint8_t value = (uint8_t)word;
+
+	(void)bytes;
+	switch (offset) {
+	case DATA:
+		if (dlab)
+			uart->divisor_low = value;
+		else
+			transmit(uart, vcpu, value);
+		break;
+	case IER:
+		if (dlab) {
+			uart->divisor_high = value;
+		} else {
+			uart->thr_interrupt |= value & ~uart->ier & IER_THR_EMPTY;
+			uart->ier = value & 0x0f;
+		}
+		break;
+	case IIR_FCR: uart->fcr = value; break;
+	case LCR: uart->lcr = value; break;
+	case MCR: uart->mcr = value & 0x1f; break;
+	case SCR: uart->scr = value; break;
+	default: break;		/* LSR and MSR are read-only */
+	}
+	return false;
+}
+
+static void uart_free(struct io_device *device)
+{
+	free(device);
+}
+
+struct io_device *uart_new(uint16_t first_port)
+{
+	struct uart *uart = need_memory(sizeof(*uart));
+
+	uart->io = (struct io_device){
+		.first = first_port, .ports = UART_PORTS, .widest = 1,
+		.read = uart_read, .write = uart_write, .free = uart_free,
+	};
+	uart->divisor_low = 1;	/* 115200 baud */
+	return &uart->io;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An engine runs vCPUs: a small table of functions with the meaning of svmrt.h's calls. File
+ * descriptors are the objects here too: whoever got one closes it with close(). All functions
+ * return 0 or a descriptor, or -1 with `error` filled (a text for people and the errno).
+ */
+#ifndef SVMRUND_ENGINE_H
+#define SVMRUND_ENGINE_H
+
+#include <stdint.h>
+#include <svmkit/svmrt.h>
+
+struct engine_error {
+	int number;			/* errno */
+	char text[SVMRT_ERROR_BYTES + 256];
+};
+
+/* The shared pages of a vCPU; made by map_vcpu(), undone by unmap_vcpu(). */
+struct engine_pages {
+	struct svmrt_run_page *run;
+	struct svmrt_ring *ring;
+	const struct svmrt_event *records;
+	uint32_t entries;
+	uint64_t bytes;
+};
+
+struct engine {
+	const char *name;
+	const char *device;	/* what info() and create_*() open, for texts */
+	int (*info)(const struct engine *engine, struct svmrt_info *info,
+		    struct engine_error *error);
+	int (*create_mem)(const struct engine *engine, uint64_t bytes, struct engine_error *error);
+	int (*create_vm)(const struct engine *engine, struct engine_error *error);
+	int (*map)(int vm_fd, struct svmrt_map *map, struct engine_error *error);
+	int (*policy)(int vm_fd, struct svmrt_policy *policy, struct engine_error *error);
+	int (*create_vcpu)(int vm_fd, struct svmrt_create_vcpu *create, struct engine_error *error);
+	int (*map_vcpu)(int vcpu_fd, uint32_t entries, struct engine_pages *pages,
+			struct engine_error *error);
+	void (*unmap_vcpu)(struct engine_pages *pages);
+	/* These leave errno: the vCPU thread and the statistics have no use for a text. */
+	int (*run)(int vcpu_fd);
+	int (*kick)(int vcpu_fd);
+	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
+	int (*image)(int vcpu_fd, struct svmrt_vcpu_image *image);
+};
+
+/* The engine of svmrt.ko on `device` (kept by pointer). Opens the device anew for every call of
+ * info() and create_*(), so that the module may be loaded, or unloaded while idle, at any time. */
+void engine_svmrt_init(struct engine *engine, const char *device);
+
+/* Fills `error` from errno and the kernel's text (may be empty); returns -1. `what` names the call. */
+int engine_fail(struct engine_error *error, int number, const char *what, const char *kernel_text);
+
+#endif

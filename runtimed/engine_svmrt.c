@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine that drives svmrt.ko: thin wrappers around its ioctls that turn a refusal into a text
+ * with the errno's name and what the module said. Keeps nothing open between calls.
+ */
+#include <config.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "engine.h"
+
+int engine_fail(struct engine_error *error, int number, const char *what, const char *kernel_text)
+{
+	const char *name = strerrorname_np(number);
+
+	error->number = number;
+	if (kernel_text[0])
+		snprintf(error->text, sizeof(error->text), "%s: %s (%s)", what, kernel_text,
+			 name ? name : "unknown error");
+	else
+		snprintf(error->text, sizeof(error->text), "%s: %s (%s)", what, strerror(number),
+			 name ? name : "unknown error");
+	return -1;
+}
+
+static int open_device(const struct engine *engine, struct engine_error *error)
+{
+	int fd = open(engine->device, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		error->number = errno;
+		snprintf(error->text, sizeof(error->text), "%s: %s", engine->device,
+			 strerror(errno));
+	}
+	return fd;
+}
+
+static int svmrt_info(const struct engine *engine, struct svmrt_info *info,
+		      struct engine_error *error)
+{
+	int fd = open_device(engine, error), result = 0;
+
+	if (fd < 0)
+		return -1;
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	if (ioctl(fd, SVMRT_INFO, info) < 0)
+		result = engine_fail(error, errno, "SVMRT_INFO", "");
+	close(fd);
+	info->unusable[sizeof(info->unusable) - 1] = '\0';
+	if (!result && info->abi_version != SVMRT_ABI_VERSION) {
+		snprintf(error->text, sizeof(error->text),
+			 "%s speaks ABI version %u, this svmrund version %u: load the svmrt.ko that "
+			 "came with it", engine->device, info->abi_version, SVMRT_ABI_VERSION);
+		error->number = EPROTO;
+		result = -1;
+	}
+	return result;
+}
+
+static int svmrt_create_mem(const struct engine *engine, uint64_t bytes,
+			    struct engine_error *error)
+{
+	struct svmrt_create_mem create = { .size = sizeof(create), .bytes = bytes };
+	int fd = open_device(engine, error), mem;
+
+	if (fd < 0)
+		return -1;
+	mem = ioctl(fd, SVMRT_CREATE_MEM, &create);
+	if (mem < 0)
+		engine_fail(error, errno, "SVMRT_CREATE_MEM", create.error);
+	close(fd);
+	return mem;
+}
+
+static int svmrt_create_vm(const struct engine *engine, struct engine_error *error)
+{
+	struct svmrt_create_vm create = { .size = sizeof(create) };
+	int fd = open_device(engine, error), vm;
+
+	if (fd < 0)
+		return -1;
+	vm = ioctl(fd, SVMRT_CREATE_VM, &create);
+	if (vm < 0)
+		engine_fail(error, errno, "SVMRT_CREATE_VM", create.error);
+	close(fd);
+	return vm;
+}
+
+static int svmrt_map(int vm_fd, struct svmrt_map *map, struct engine_error *error)
+{
+	map->size = sizeof(*map);
+	if (ioctl(vm_fd, SVMRT_VM_MAP, map) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_MAP", map->error);
+	return 0;
+}
+
+static int svmrt_policy(int vm_fd, struct svmrt_policy *policy, struct engine_error *error)
+{
+	policy->size = sizeof(*policy);
+	if (ioctl(vm_fd, SVMRT_VM_POLICY, policy) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_POLICY", policy->error);
+	return 0;
+}
+
+static int svmrt_create_vcpu(int vm_fd, struct svmrt_create_vcpu *create,
+			     struct engine_error *error)
+{
+	int fd;
+
+	create->size = sizeof(*create);
+	fd = ioctl(vm_fd, SVMRT_VM_CREATE_VCPU, create);
+	if (fd < 0)
+		return engine_fail(error, errno, "SVMRT_VM_CREATE_VCPU", create->error);
+	return fd;
+}
+
+static int svmrt_map_vcpu(int vcpu_fd, uint32_t entries, struct engine_pages *pages,
+			  struct engine_error *error)
+{
+	size_t bytes = 2 * 4096 + entries * sizeof(struct svmrt_event);
+	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_fd, 0);
+
+	if (at == MAP_FAILED)
+		return engine_fail(error, errno, "mmap of the vCPU", "");
+	pages->run = (void *)at;
+	pages->ring = (void *)(at + 4096);
+	pages->records = (void *)(at + 2 * 4096);
+	pages->entries = entries;
+	pages->bytes = bytes;
+	return 0;
+}
+
+static void svmrt_unmap_vcpu(struct engine_pages *pages)
+{
+	if (pages->run)
+		munmap(pages->run, pages->bytes);
+	memset(pages, 0, sizeof(*pages));
+}
+
+static int svmrt_run(int vcpu_fd)
+{
+	return ioctl(vcpu_fd, SVMRT_VCPU_RUN);
+}
+
+static int svmrt_kick(int vcpu_fd)
+{
+	return ioctl(vcpu_fd, SVMRT_VCPU_KICK);
+}
+
+static int svmrt_stats(int vcpu_fd, struct svmrt_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	stats->size = sizeof(*stats);
+	return ioctl(vcpu_fd, SVMRT_VCPU_STATS, stats);
+}
+
+static int svmrt_image(int vcpu_fd, struct svmrt_vcpu_image *image)
+{
+	image->size = sizeof(*image);
+	return ioctl(vcpu_fd, SVMRT_VCPU_IMAGE, image);
+}
+
+void engine_svmrt_init(struct engine *engine, const char *device)
+{
+	*engine = (struct engine){
+		.name = "svmrt", .device = device,
+		.info = svmrt_info, .create_mem = svmrt_create_mem, .create_vm = svmrt_create_vm,
+		.map = svmrt_map, .policy = svmrt_policy, .create_vcpu = svmrt_create_vcpu,
+		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
+		.run = svmrt_run, .kick = svmrt_kick, .stats = svmrt_stats, .image = svmrt_image,
+	};
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The consumer side of the event rings. Records are read by value between an acquiring load of the
+ * head and a releasing store of the tail; each is encoded once and the bytes are copied to every
+ * subscriber, whose lines then go out in one write.
+ */
+#include "event_json.h"
+#include "events.h"
+#include "limits.h"
+#include "subscription.h"
+
+static void deliver(struct vcpu *vcpu, const struct svmrt_event *event)
+{
+	char body[EVENT_JSON_MAX_BYTES];
+	size_t length = 0;
+
+	if (event->seq > vcpu->next_seq)
+		subscription_count_drops(vcpu->vm, vcpu->index, event->seq - vcpu->next_seq);
+	vcpu->next_seq = event->seq + 1;
+	if (list_empty(&vcpu->vm->subscriptions))
+		return;
+	length = event_json_body(body, vcpu->vm->number, vcpu->index, event);
+	subscription_send_all(vcpu->vm, vcpu->index, body, length);
+}
+
+bool events_drain(struct vcpu *vcpu)
+{
+	struct svmrt_ring *ring = vcpu->pages.ring;
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	unsigned int count = 0;
+
+	while (vcpu->tail != head && count < DRAIN_BATCH && !vcpu->vm->held) {
+		struct svmrt_event event = vcpu->pages.records[vcpu->tail % vcpu->pages.entries];
+
+		vcpu->tail++;
+		count++;
+		deliver(vcpu, &event);
+	}
+	if (count) {
+		__atomic_store_n(&ring->tail, vcpu->tail, __ATOMIC_RELEASE);
+		vcpu_ring_drained(vcpu);
+	}
+	return vcpu->tail != head;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct vcpu *vcpu = poll->data;
+
+	(void)events;
+	if (status < 0)
+		events_pause(vcpu);
+	else
+		events_drain(vcpu);
+}
+
+void events_resume(struct vcpu *vcpu)
+{
+	if (!vcpu->polling && !uv_poll_start(&vcpu->poll, UV_READABLE, on_readable))
+		vcpu->polling = true;
+}
+
+void events_pause(struct vcpu *vcpu)
+{
+	if (vcpu->polling)
+		uv_poll_stop(&vcpu->poll);
+	vcpu->polling = false;
+}
+
+void events_finish(struct vcpu *vcpu)
+{
+	struct svmrt_stats stats;
+
+	if (vcpu->vm->daemon->engine->stats(vcpu->fd, &stats) || stats.events <= vcpu->next_seq)
+		return;
+	subscription_count_drops(vcpu->vm, vcpu->index, stats.events - vcpu->next_seq);
+	vcpu->next_seq = stats.events;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event records from the rings to the subscribers. Rings are drained even when nobody listens. While
+ * a lossless subscriber is full the rings of its VM are left alone, so the vCPUs wait.
+ */
+#ifndef SVMRUND_EVENTS_H
+#define SVMRUND_EVENTS_H
+
+#include <stdbool.h>
+#include "vcpu.h"
+
+/* Watch the ring / stop watching it. */
+void events_resume(struct vcpu *vcpu);
+void events_pause(struct vcpu *vcpu);
+
+/* Takes up to DRAIN_BATCH records. True: there are more. */
+bool events_drain(struct vcpu *vcpu);
+
+/* After the last record of a run: report records that the ring dropped at its end. */
+void events_finish(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * svmrund: reads its options and runs the daemon on the engine of svmrt.ko. Everything else is
+ * elsewhere, so that tests can run the same daemon on an engine of their own.
+ */
+#include <config.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "daemon.h"
+#include "rpc.h"
+
+enum { OPTION_SOCKET = 256, OPTION_DEVICE, OPTION_GROUP, OPTION_OPENRPC, OPTION_VERSION };
+
+static const struct option long_options[] = {
+	{ "socket", required_argument, NULL, OPTION_SOCKET },
+	{ "device", required_argument, NULL, OPTION_DEVICE },
+	{ "socket-group", required_argument, NULL, OPTION_GROUP },
+	{ "openrpc", no_argument, NULL, OPTION_OPENRPC },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char help[] =
+	"Usage: svmrund [OPTION]...\n"
+	"Run virtual machines on /dev/svmrt and serve JSON-RPC 2.0 on a Unix socket.\n"
+	"\n"
+	"  --socket PATH         control socket (/run/svmrund/control.sock)\n"
+	"  --socket-group GROUP  let members of GROUP connect; else only the owner may\n"
+	"  --device PATH         device of svmrt.ko (/dev/svmrt); may appear later\n"
+	"  --openrpc             print the OpenRPC document of the socket and leave\n"
+	"  -h, --help            print this help and leave\n"
+	"  --version             print the version and leave\n"
+	"\n"
+	"SIGTERM and SIGINT stop the VMs, tell the clients and end the daemon with status 0.\n"
+	"See svmrund(8) and svmrund-rpc(7).\n";
+
+static int print_openrpc(void)
+{
+	cJSON *document = rpc_openrpc_document();
+	char *text = cJSON_Print(document);
+
+	puts(text);
+	cJSON_free(text);
+	cJSON_Delete(document);
+	return fflush(stdout) ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon_options options = { .socket_path = "/run/svmrund/control.sock" };
+	const char *device = "/dev/svmrt";
+	struct engine engine;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_SOCKET: options.socket_path = optarg; break;
+		case OPTION_DEVICE: device = optarg; break;
+		case OPTION_GROUP: options.socket_group = optarg; break;
+		case OPTION_OPENRPC: return print_openrpc();
+		case OPTION_VERSION: puts("svmrund " PACKAGE_VERSION); return 0;
+		case 'h': fputs(help, stdout); return 0;
+		default: fputs("Try 'svmrund --help'.\n", stderr); return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "svmrund: unexpected argument '%s'\nTry 'svmrund --help'.\n",
+			argv[optind]);
+		return 2;
+	}
+	engine_svmrt_init(&engine, device);
+	return daemon_run(&options, &engine);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* The handlers that the method table (rpc_table.c) names; one file per family. */
+#ifndef SVMRUND_RPC_HANDLERS_H
+#define SVMRUND_RPC_HANDLERS_H
+
+#include "rpc.h"
+#include "vm.h"
+
+void rpc_discover(struct rpc_request *request);
+void rpc_system_info(struct rpc_request *request);
+void rpc_system_shutdown(struct rpc_request *request);
+void rpc_template_load(struct rpc_request *request);
+void rpc_template_list(struct rpc_request *request);
+void rpc_template_unload(struct rpc_request *request);
+void rpc_vm_create(struct rpc_request *request);
+void rpc_vm_start(struct rpc_request *request);
+void rpc_vm_stop(struct rpc_request *request);
+void rpc_vm_destroy(struct rpc_request *request);
+void rpc_vm_list(struct rpc_request *request);
+void rpc_vm_info(struct rpc_request *request);
+void rpc_vm_wait(struct rpc_request *request);
+void rpc_vcpu_get(struct rpc_request *request);
+void rpc_events_subscribe(struct rpc_request *request);
+void rpc_events_unsubscribe(struct rpc_request *request);
+void rpc_console_attach(struct rpc_request *request);
+void rpc_stats_get(struct rpc_request *request);
+
+/* The VM that args[0] numbers; or NULL, and the request is answered. */
+struct vm *rpc_vm_of(struct rpc_request *request);
+/* The array of vm.info and stats.get. */
+cJSON *rpc_vcpu_stats(const struct vm *vm);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The method table: name, handler, summary and parameters. It drives dispatch, the check of params,
+ * rpc.discover and schemas/openrpc.json; a new method is one row here and its handler.
+ */
+#include <string.h>
+#include "rpc_handlers.h"
+
+#define VM_PARAM { "vm", RPC_TYPE_NUMBER, false, "number of the VM, from vm.create" }
+
+const struct rpc_method rpc_methods[] = {
+	{ "rpc.discover", rpc_discover, "This list, as an OpenRPC document", { { 0 } } },
+	{ "system.info", rpc_system_info, "Version of the daemon; state of the engine and the host",
+	  { { 0 } } },
+	{ "system.shutdown", rpc_system_shutdown, "Stop all VMs, tell the clients, end the daemon",
+	  { { 0 } } },
+	{ "template.load", rpc_template_load, "Check a template and keep it for vm.create",
+	  { { "data", RPC_TYPE_BASE64, false, "the whole .svmt file in base64" } } },
+	{ "template.list", rpc_template_list, "All loaded templates", { { 0 } } },
+	{ "template.unload", rpc_template_unload, "Forget a template that no VM uses",
+	  { { "template", RPC_TYPE_DIGEST, false, "identity of the template" } } },
+	{ "vm.create", rpc_vm_create, "Make a VM from a loaded template",
+	  { { "template", RPC_TYPE_DIGEST, false, "identity of the template" },
+	    { "name", RPC_TYPE_NAME, true, "name of the VM; else the template's" } } },
+	{ "vm.start", rpc_vm_start, "Run the vCPUs of a defined VM", { VM_PARAM } },
+	{ "vm.stop", rpc_vm_stop, "End the run; answered when every vCPU has left it", { VM_PARAM } },
+	{ "vm.destroy", rpc_vm_destroy, "Free a VM that does not run", { VM_PARAM } },
+	{ "vm.list", rpc_vm_list, "All VMs", { { 0 } } },
+	{ "vm.info", rpc_vm_info, "State, counters and end of a VM", { VM_PARAM } },
+	{ "vm.wait", rpc_vm_wait, "Answered when the VM has stopped or failed",
+	  { VM_PARAM,
+	    { "timeout_ms", RPC_TYPE_MS, true, "give up after that many milliseconds" } } },
+	{ "vcpu.get", rpc_vcpu_get, "Registers and VMCB fields of a vCPU of a VM that does not run",
+	  { VM_PARAM, { "vcpu", RPC_TYPE_INDEX, false, "number of the vCPU in its VM" } } },
+	{ "events.subscribe", rpc_events_subscribe, "Get the VM's exits as notifications",
+	  { VM_PARAM,
+	    { "mode", RPC_TYPE_EVENT_MODE, true,
+	      "lossy (default): drops are counted; lossless: the vCPUs wait for the reader" } } },
+	{ "events.unsubscribe", rpc_events_unsubscribe, "End a subscription of this client",
+	  { { "subscription", RPC_TYPE_NUMBER, false, "number from events.subscribe" } } },
+	{ "console.attach", rpc_console_attach,
+	  "Get the VM's serial output as notifications, from its bounded history on", { VM_PARAM } },
+	{ "stats.get", rpc_stats_get, "Counters of every vCPU of a VM", { VM_PARAM } },
+};
+const size_t rpc_method_count = sizeof(rpc_methods) / sizeof(rpc_methods[0]);
+
+const struct rpc_method *rpc_method_find(const char *name)
+{
+	for (size_t i = 0; i < rpc_method_count; i++)
+		if (!strcmp(rpc_methods[i].name, name))
+			return &rpc_methods[i];
+	return NULL;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* vcpu.get and stats.get: registers, VMCB fields and counters, all by the names of the tables. */
+#include <config.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "json_out.h"
+#include "rpc_handlers.h"
+#include "tables.h"
+#include "vcpu.h"
+
+static uint64_t slot_code(unsigned int slot)
+{
+	if (slot < 0x100)
+		return slot;
+	if (slot < 0x110)
+		return 0x400 + slot - 0x100;
+	return ~0ULL - (slot - 0x110);
+}
+
+static void add_count(cJSON *json, const char *name, uint64_t value)
+{
+	if (value >> 53)
+		rpc_add_hex(json, name, value);
+	else
+		cJSON_AddNumberToObject(json, name, (double)value);
+}
+
+static cJSON *exits_json(const struct svmrt_stats *stats)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	for (unsigned int slot = 0; slot < SVMRT_SLOTS; slot++) {
+		const struct svm_exit_info *row;
+		char name[24];
+
+		if (!stats->exits[slot])
+			continue;
+		row = svm_exit_by_code(slot_code(slot));
+		snprintf(name, sizeof(name), "0x%llx", (unsigned long long)slot_code(slot));
+		add_count(json, row ? row->name : name, stats->exits[slot]);
+	}
+	return json;
+}
+
+static cJSON *stats_json(const struct vcpu *vcpu)
+{
+	cJSON *json = cJSON_CreateObject(), *host;
+	struct svmrt_stats stats;
+
+	cJSON_AddNumberToObject(json, "vcpu", vcpu->index);
+	if (vcpu->vm->daemon->engine->stats(vcpu->fd, &stats)) {
+		cJSON_AddStringToObject(json, "error", strerror(errno));
+		return json;
+	}
+	cJSON_AddItemToObject(json, "exits", exits_json(&stats));
+	host = cJSON_AddObjectToObject(json, "host");
+	add_count(host, "intr", stats.host_intr);
+	add_count(host, "nmi", stats.host_nmi);
+	add_count(host, "smi", stats.host_smi);
+	add_count(host, "init", stats.host_init);
+	add_count(host, "mce", stats.host_mce);
+	add_count(host, "npf", stats.host_npf);
+	add_count(json, "entries", stats.entries);
+	add_count(json, "slices", stats.slices);
+	add_count(json, "events", stats.events);
+	add_count(json, "dropped", stats.events_dropped);
+	add_count(json, "xcr0_restored", stats.xcr0_restored);
+	return json;
+}
+
+cJSON *rpc_vcpu_stats(const struct vm *vm)
+{
+	cJSON *array = cJSON_CreateArray();
+
+	for (unsigned int i = 0; i < vm->vcpu_count; i++)
+		cJSON_AddItemToArray(array, stats_json(vm->vcpus[i]));
+	return array;
+}
+
+void rpc_stats_get(struct rpc_request *request)
+{
+	const struct vm *vm = rpc_vm_of(request);
+	cJSON *result;
+
+	if (!vm)
+		return;
+	result = cJSON_CreateObject();
+	cJSON_AddNumberToObject(result, "vm", (double)vm->number);
+	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
+	rpc_reply(request, result);
+}
+
+/* A field wider than 64 bits as one little-endian number. */
+static void add_wide(cJSON *json, const struct vmcb_field_info *field, const struct svmk_vmcb *vmcb)
+{
+	const uint8_t *bytes = vmcb_bytes(vmcb, field->offset);
+	size_t length = field->bytes;
+	char *text;
+	size_t at;
+
+	while (length > 1 && !bytes[length - 1])
+		length--;
+	text = malloc(2 * length + 3);
+	if (!text)
+		return;
+	at = (size_t)sprintf(text, "0x%x", bytes[length - 1]);
+	while (--length)
+		at += (size_t)sprintf(text + at, "%02x", bytes[length - 1]);
+	cJSON_AddStringToObject(json, field->name, text);
+	free(text);
+}
+
+static cJSON *vmcb_json(const struct svmk_vmcb *vmcb)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	for (size_t i = 0; i < vmcb_field_count; i++) {
+		const struct vmcb_field_info *field = &vmcb_fields[i];
+
+		if (field->bytes > 8)
+			add_wide(json, field, vmcb);
+		else
+			rpc_add_hex(json, field->name,
+				    vmcb_get_field(vmcb, field->offset, field->bytes, field->hi,
+						   field->lo));
+	}
+	return json;
+}
+
+static cJSON *regs_json(const struct svmrt_vcpu_state *state, const struct svmk_vmcb *vmcb)
+{
+	static const char *const dr_name[] = { "dr0", "dr1", "dr2", "dr3" };
+	cJSON *json = cJSON_CreateObject();
+
+	for (unsigned int i = 0; i < 16; i++) {
+		uint64_t value = i == 0 ? vmcb_get_RAX(vmcb) : i == 4 ? vmcb_get_RSP(vmcb) :
+			state->gpr[i];
+
+		rpc_add_hex(json, svmrt_gpr_name[i], value);
+	}
+	rpc_add_hex(json, "rip", vmcb_get_RIP(vmcb));
+	rpc_add_hex(json, "rflags", vmcb_get_RFLAGS(vmcb));
+	for (unsigned int i = 0; i < 4; i++)
+		rpc_add_hex(json, dr_name[i], state->dr[i]);
+	rpc_add_hex(json, "xcr0", state->xcr0);
+	return json;
+}
+
+static struct vcpu *stopped_vcpu(struct rpc_request *request)
+{
+	const struct vm *vm = rpc_vm_of(request);
+	uint64_t index = request->args[1].number;
+
+	if (!vm)
+		return NULL;
+	if (index >= vm->vcpu_count)
+		rpc_fail(request, RPC_NO_OBJECT, "VM %llu has no vCPU %llu; it has %u",
+			 (unsigned long long)vm->number, (unsigned long long)index,
+			 vm->vcpu_count);
+	else if (vm_is_running(vm))
+		rpc_fail(request, RPC_WRONG_STATE, "VM %llu is running: its registers can be read "
+			 "before vm.start and after the end", (unsigned long long)vm->number);
+	else
+		return vm->vcpus[index];
+	return NULL;
+}
+
+void rpc_vcpu_get(struct rpc_request *request)
+{
+	struct vcpu *vcpu = stopped_vcpu(request);
+	struct svmrt_vcpu_state state;
+	struct svmk_vmcb vmcb;
+	struct svmrt_vcpu_image image = {
+		.vmcb = (uintptr_t)&vmcb, .state = (uintptr_t)&state,
+	};
+	cJSON *result;
+
+	if (!vcpu)
+		return;
+	memset(&vmcb, 0, sizeof(vmcb));
+	if (vcpu->vm->daemon->engine->image(vcpu->fd, &image)) {
+		struct engine_error error;
+
+		engine_fail(&error, errno, "SVMRT_VCPU_IMAGE", "");
+		rpc_fail_engine(request, &error);
+		return;
+	}
+	result = cJSON_CreateObject();
+	cJSON_AddNumberToObject(result, "vm", (double)vcpu->vm->number);
+	cJSON_AddNumberToObject(result, "vcpu", vcpu->index);
+	cJSON_AddBoolToObject(result, "inputs", image.flags & SVMRT_IMAGE_INPUTS);
+	cJSON_AddItemToObject(result, "regs", regs_json(&state, &vmcb));
+	cJSON_AddItemToObject(result, "vmcb", vmcb_json(&vmcb));
+	rpc_reply(request, result);
+}

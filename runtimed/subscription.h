@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Event subscriptions: one client's view of one VM's exits. A lossy one drops while its client is
+ * congested and reports the run of drops afterwards; a lossless one holds the VM's rings meanwhile.
+ * Owned by both lists it is in; freed by unsubscribing, or with its client or its VM.
+ */
+#ifndef SVMRUND_SUBSCRIPTION_H
+#define SVMRUND_SUBSCRIPTION_H
+
+#include "client.h"
+#include "vm.h"
+
+struct subscription {
+	struct list client_link, vm_link;
+	struct client *client;
+	struct vm *vm;
+	uint64_t number;
+	bool lossless;
+	char prefix[96];	/* of every event line, with the number */
+	size_t prefix_bytes;
+	uint64_t dropped[];	/* per vCPU, not reported yet */
+};
+
+struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless);
+struct subscription *subscription_find(struct client *client, uint64_t number);
+void subscription_free(struct subscription *subscription);
+
+/* One encoded event to all subscribers of the VM. */
+void subscription_send_all(struct vm *vm, unsigned int vcpu, const char *body, size_t length);
+/* Events that the ring lost. */
+void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count);
+/* Report what is not reported yet: before vm.state. */
+void subscription_report_drops(struct vm *vm);
+
+/* A client's queue fell below the low mark; stopped moving; the client is going away. */
+void subscription_client_relieved(struct client *client);
+void subscription_client_stalled(struct client *client);
+void subscription_forget_client(struct client *client);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vCPU: shared between its thread and the loop. The thread owns the run page while it is alive and
+ * fills `end` before it sets `done`; the loop owns the ring's tail. vcpu.c makes and frees it,
+ * vcpu_thread.c is the thread.
+ */
+#ifndef SVMRUND_VCPU_H
+#define SVMRUND_VCPU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <uv.h>
+#include "engine.h"
+#include "vm.h"
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int index;
+	bool waits_for_sipi;		/* has no thread: nothing can send a SIPI yet */
+	int fd;
+	struct engine_pages pages;
+	uv_poll_t poll;			/* readable: the ring has unread records */
+	bool polling;
+	uint64_t next_seq;		/* loop: sequence number that the next record should have */
+	uint64_t tail;			/* loop: records consumed */
+
+	pthread_t thread;
+	bool started, joined;
+	atomic_bool stop;		/* loop -> thread: leave */
+	atomic_bool done;		/* thread -> loop: `end` is filled, the thread is about to return */
+	struct vm_end end;
+
+	pthread_mutex_t lock;		/* for the two below */
+	pthread_cond_t room;		/* the ring was drained, or stop was set */
+	bool waiting;
+};
+
+/* Creates the vCPU `index` of the VM's template, mapped and pollable. NULL: `error` is filled. */
+struct vcpu *vcpu_create(struct vm *vm, unsigned int index, struct engine_error *error);
+/* The thread is joined or never started. Calls `closed` when libuv let go of it. */
+void vcpu_destroy(struct vcpu *vcpu, void (*closed)(struct vm *vm));
+
+int vcpu_thread_start(struct vcpu *vcpu);	/* 0 or an errno */
+/* Asks the thread to leave; may be called again. Any thread. */
+void vcpu_thread_stop(struct vcpu *vcpu);
+/* Loop: the ring has room again. */
+void vcpu_ring_drained(struct vcpu *vcpu);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The thread of a vCPU: RUN, finish the exit, RUN again, until the run ends or the loop asks it to
+ * leave. It touches the run page, its own `end` and what io.h, mmio.h and console.h offer to it.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include "io.h"
+#include "mmio.h"
+#include "tables.h"
+#include "vcpu.h"
+
+#define THREAD_STACK_BYTES (256u << 10)
+
+static const char *exit_name(uint64_t code, char fallback[24])
+{
+	const struct svm_exit_info *row = svm_exit_by_code(code);
+
+	if (row)
+		return row->name;
+	snprintf(fallback, 24, "0x%llx", (unsigned long long)code);
+	return fallback;
+}
+
+static void end_run(struct vcpu *vcpu, enum vm_end_reason reason, const char *text)
+{
+	vcpu->end.reason = reason;
+	snprintf(vcpu->end.text, sizeof(vcpu->end.text), "%s", text);
+}
+
+/* Policy `user`: false when the run cannot go on. */
+static bool finish_exit(struct vcpu *vcpu)
+{
+	const struct svmrt_run_page *run = vcpu->pages.run;
+	char fallback[24];
+
+	if (run->exitcode == SVM_EXIT_CODE_IOIO)
+		return io_handle_exit(vcpu);
+	if (run->exitcode == SVM_EXIT_CODE_NPF)
+		return mmio_handle_exit(vcpu);
+	vcpu->end.reason = VM_END_ERROR;
+	snprintf(vcpu->end.text, sizeof(vcpu->end.text),
+		 "exit %s has policy `user` but svmrund has no handler for it; use stop, skip or "
+		 "inject in the spec", exit_name(run->exitcode, fallback));
+	return false;
+}
+
+/* Half of the ring, so that a waiting vCPU does not wake up for every record that was read. */
+static bool ring_has_room(const struct vcpu *vcpu)
+{
+	const struct svmrt_ring *ring = vcpu->pages.ring;
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+
+	return head - tail <= vcpu->pages.entries / 2;
+}
+
+static void wait_for_room(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	vcpu->waiting = true;
+	while (!ring_has_room(vcpu) && !atomic_load(&vcpu->stop))
+		pthread_cond_wait(&vcpu->room, &vcpu->lock);
+	vcpu->waiting = false;
+	pthread_mutex_unlock(&vcpu->lock);
+}
+
+/* What RUN said; false when the run is over. */
+static bool after_run(struct vcpu *vcpu)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	switch (run->reason) {
+	case SVMRT_RUN_EXIT:
+		return finish_exit(vcpu);
+	case SVMRT_RUN_RING_FULL:
+		wait_for_room(vcpu);
+		return true;
+	case SVMRT_RUN_NONE:
+	case SVMRT_RUN_KICKED:
+		return true;
+	case SVMRT_RUN_STOP:
+		end_run(vcpu, VM_END_STOP, "the exit policy says stop");
+		return false;
+	case SVMRT_RUN_SHUTDOWN:
+		end_run(vcpu, VM_END_SHUTDOWN, "guest shutdown (triple fault)");
+		return false;
+	case SVMRT_RUN_INVALID:
+		end_run(vcpu, VM_END_INVALID, "VMRUN refused the guest state (VMEXIT_INVALID)");
+		return false;
+	default:
+		run->text[sizeof(run->text) - 1] = '\0';
+		end_run(vcpu, VM_END_BROKEN, run->text[0] ? run->text : "svmrt gave no reason");
+		return false;
+	}
+}
+
+static void run_until_end(struct vcpu *vcpu)
+{
+	const struct engine *engine = vcpu->vm->daemon->engine;
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	while (!atomic_load(&vcpu->stop)) {
+		if (engine->run(vcpu->fd) < 0) {
+			if (errno == EINTR)
+				continue;
+			snprintf(vcpu->end.text, sizeof(vcpu->end.text), "SVMRT_VCPU_RUN: %s",
+				 strerror(errno));
+			vcpu->end.reason = VM_END_BROKEN;
+			return;
+		}
+		if (after_run(vcpu))
+			continue;
+		vcpu->end.has_exit = true;
+		vcpu->end.code = run->exitcode;
+		vcpu->end.rip = run->rip;
+		return;
+	}
+}
+
+static void *thread_main(void *argument)
+{
+	struct vcpu *vcpu = argument;
+
+	run_until_end(vcpu);
+	atomic_store(&vcpu->done, true);
+	daemon_wake(vcpu->vm->daemon);
+	return NULL;
+}
+
+int vcpu_thread_start(struct vcpu *vcpu)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	int status;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+	/* Signals are the loop's business: a pending one would only throw the vCPU out of RUN. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	status = pthread_create(&vcpu->thread, &attributes, thread_main, vcpu);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	vcpu->started = status == 0;
+	return status;
+}
+
+void vcpu_thread_stop(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	atomic_store(&vcpu->stop, true);
+	pthread_cond_signal(&vcpu->room);
+	pthread_mutex_unlock(&vcpu->lock);
+	vcpu->vm->daemon->engine->kick(vcpu->fd);
+}

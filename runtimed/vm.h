@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual machine: what the engine holds for it, its vCPUs, its devices and its life.
+ *
+ *   defined --start--> running --stop, or a vCPU ended--> stopping --all threads joined-->
+ *   draining --rings and console empty--> stopped | failed
+ *
+ * To clients stopping and draining are "running": the end is told after everything that was output.
+ * A VM runs once. It is owned by daemon.vms; vm_destroy() frees it. Loop thread only, except for
+ * what vcpu.h hands to the vCPU threads.
+ */
+#ifndef SVMRUND_VM_H
+#define SVMRUND_VM_H
+
+#include <cjson/cJSON.h>
+#include "console.h"
+#include "daemon.h"
+#include "io.h"
+#include "list.h"
+#include "template.h"
+#include "vm_end.h"
+
+enum vm_state { VM_DEFINED, VM_RUNNING, VM_STOPPING, VM_DRAINING, VM_STOPPED, VM_FAILED };
+
+struct vcpu;
+
+struct vm {
+	struct list link;		/* daemon.vms */
+	struct daemon *daemon;
+	uint64_t number;
+	char name[65];
+	struct template *template;	/* counted in template->vms */
+	enum vm_state state;
+	int fd;
+	struct vcpu **vcpus;
+	unsigned int vcpu_count, open_polls;
+	unsigned int running;		/* threads not joined yet */
+	bool held;			/* a lossless subscriber is full: rings are not drained */
+	struct vm_end end;		/* valid from VM_DRAINING on; the first one counts */
+	uint64_t kicked_ms;		/* VM_STOPPING: last time all vCPUs were kicked */
+	struct io_bus bus;
+	struct console console;
+	struct list subscriptions;	/* struct subscription */
+	struct list attachments;	/* struct attachment */
+	struct list waiters;		/* struct vm_waiter */
+};
+
+/* Builds a VM from a template (vm_build.c). NULL: `error` is filled. */
+struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
+		     struct engine_error *error);
+/* The VM must not run. Subscriptions and attachments end, waiters are told. */
+void vm_destroy(struct vm *vm);
+struct vm *vm_find(struct daemon *daemon, uint64_t number);
+
+static inline bool vm_is_running(const struct vm *vm)
+{
+	return vm->state > VM_DEFINED && vm->state < VM_STOPPED;
+}
+const char *vm_state_name(const struct vm *vm);
+
+/* Starts the threads; false: `error` is filled and the VM is as before. */
+bool vm_start(struct vm *vm, struct engine_error *error);
+void vm_request_stop(struct vm *vm);
+/* Console output, ended threads, drained rings: moves the state on. After a wake or a drain. */
+void vm_advance(struct vm *vm);
+/* Deadlines of the VM and its waiters. True: more to watch. */
+bool vm_tick(struct vm *vm);
+
+/* {"vm":N,"state":S,"end":END or null}; caller owns. */
+cJSON *vm_state_json(const struct vm *vm);
+cJSON *vm_end_json(const struct vm *vm);
+
+/* Requests that wait for the end of the run (vm_wait.c). */
+struct rpc_request;
+enum vm_waiter_kind { VM_WAIT_STOP, VM_WAIT_END };
+void vm_wait_add(struct vm *vm, struct rpc_request *request, enum vm_waiter_kind kind,
+		 uint64_t deadline_ms);	/* 0: none */
+void vm_wait_answer_all(struct vm *vm);
+void vm_wait_refuse_all(struct vm *vm);
+bool vm_wait_tick(struct vm *vm);
+
+#endif

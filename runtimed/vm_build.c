@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a template to a VM: the engine gets the memory map, the tables and the vCPU pages as the
+ * template has them; the daemon adds its devices. Nothing is decided here that svmc could decide.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "devices/debug_exit.h"
+#include "devices/uart.h"
+#include "log.h"
+#include "vcpu.h"
+#include "vm.h"
+
+static int check_host(const struct engine *engine, const struct svmt_view *view,
+		      struct engine_error *error)
+{
+	struct svmrt_info info;
+	uint32_t missing;
+
+	if (engine->info(engine, &info, error))
+		return -1;
+	if (info.unusable[0])
+		return engine_fail(error, EBUSY, engine->device, info.unusable);
+	missing = view->features->svm_edx & ~info.svm_features;
+	if (!missing)
+		return 0;
+	error->number = EOPNOTSUPP;
+	snprintf(error->text, sizeof(error->text),
+		 "the template needs SVM features that this host lacks: bits 0x%x of CPUID 8000_000A "
+		 "EDX (the host has 0x%x)", missing, info.svm_features);
+	return -1;
+}
+
+static int map_regions(struct vm *vm, struct engine_error *error)
+{
+	const struct svmt_view *view = &vm->template->view;
+	uint64_t offset = 0;
+
+	for (uint32_t i = 0; i < view->region_count; i++) {
+		const struct svmt_region *region = &view->regions[i];
+		struct svmrt_map map = {
+			.gpa = region->gpa, .bytes = region->bytes, .offset = offset,
+			.mem_fd = vm->template->mem_fd,
+			.mode = region->kind == SVMT_ROM ? SVMRT_MAP_RO : SVMRT_MAP_COW,
+		};
+
+		if (vm->daemon->engine->map(vm->fd, &map, error))
+			return -1;
+		offset += region->bytes;
+	}
+	return 0;
+}
+
+static int set_policy(struct vm *vm, struct engine_error *error)
+{
+	const struct svmt_view *view = &vm->template->view;
+	struct svmrt_policy policy = {
+		.rules = (uintptr_t)view->exits, .rule_count = view->exit_count,
+		.cpuid = (uintptr_t)view->cpuid, .cpuid_count = view->cpuid_count,
+		.msrs = (uintptr_t)view->msrs, .msr_count = view->msr_count,
+		.msrpm = (uintptr_t)view->msrpm,
+	};
+
+	return vm->daemon->engine->policy(vm->fd, &policy, error);
+}
+
+static int create_vcpus(struct vm *vm, struct engine_error *error)
+{
+	uint32_t count = vm->template->view.vcpu_count;
+
+	vm->vcpus = need_memory((count + 1) * sizeof(vm->vcpus[0]));
+	for (uint32_t i = 0; i < count; i++) {
+		vm->vcpus[i] = vcpu_create(vm, i, error);
+		if (!vm->vcpus[i])
+			return -1;
+		vm->vcpu_count++;
+	}
+	return 0;
+}
+
+static int add_devices(struct vm *vm, struct engine_error *error)
+{
+	const struct svmt_view *view = &vm->template->view;
+
+	for (uint32_t i = 0; i < view->device_count; i++) {
+		const struct svmt_device *device = &view->devices[i];
+
+		switch (device->type) {
+		case SVMT_DEV_UART:
+			io_bus_add(&vm->bus, uart_new((uint16_t)device->at));
+			break;
+		case SVMT_DEV_DEBUG_EXIT:
+			io_bus_add(&vm->bus, debug_exit_new((uint16_t)device->at));
+			break;
+		default:
+			error->number = EOPNOTSUPP;
+			snprintf(error->text, sizeof(error->text),
+				 "device %u of the template has type %u, which this svmrund does "
+				 "not have", i, device->type);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int build(struct vm *vm, struct engine_error *error)
+{
+	const struct engine *engine = vm->daemon->engine;
+
+	if (check_host(engine, &vm->template->view, error) || add_devices(vm, error) ||
+	    template_place(vm->template, error))
+		return -1;
+	vm->fd = engine->create_vm(engine, error);
+	if (vm->fd < 0)
+		return -1;
+	if (map_regions(vm, error) || set_policy(vm, error) || create_vcpus(vm, error))
+		return -1;
+	return 0;
+}
+
+struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
+		     struct engine_error *error)
+{
+	struct vm *vm = need_memory(sizeof(*vm));
+
+	vm->daemon = daemon;
+	vm->template = template;
+	vm->fd = -1;
+	snprintf(vm->name, sizeof(vm->name), "%s", name ? name : template->name);
+	list_init(&vm->subscriptions);
+	list_init(&vm->attachments);
+	list_init(&vm->waiters);
+	io_bus_init(&vm->bus);
+	console_init(&vm->console);
+	template->vms++;
+	list_append(&daemon->vms, &vm->link);
+	daemon->vm_count++;
+	if (build(vm, error)) {
+		vm_destroy(vm);
+		return NULL;
+	}
+	vm->number = ++daemon->last_vm;
+	return vm;
+}
