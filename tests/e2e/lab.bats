@@ -6,7 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	export SVMLAB_BUILD=${SVMLAB_BUILD:-${abs_top_builddir:-$PWD}}
+	export SVMLAB_BUILD=${SVMLAB_BUILD:-${SVMKIT_BUILD:-$PWD}}
 	export SVMLAB=$SVMLAB_BUILD/svmlab
 	[ -x "$SVMLAB" ] || SVMLAB=$BATS_TEST_DIRNAME/../../lab/svmlab
 	command -v qemu-system-x86_64 >/dev/null || skip "qemu-system-x86_64 is not installed"
