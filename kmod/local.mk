@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# svmrt.ko is built by Kbuild in a copy of its sources, so that VPATH builds and read-only source
+# trees work; the copy is what DKMS gets, too. The pure parts also build into a user-space library.
+KMOD_FILES = Kbuild compat.h control.c control.h enter.S event.c event.h exit.c exit.h gwalk.c \
+	host.c host.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
+	state.c svmrt_priv.h user.c vcpu.c vm.c
+KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
+	vmcb_save.def
+KMOD_DEPS = $(KMOD_FILES:%=$(srcdir)/kmod/%) $(KMOD_TABLES:%=$(srcdir)/include/svmkit/%)
+EXTRA_DIST += $(KMOD_FILES:%=kmod/%) kmod/README
+
+# Copy into $(1), then let Kbuild build there with the further arguments of make in $(2).
+kmod_build = $(MKDIR_P) $(1)/include/svmkit && \
+	for f in $(KMOD_FILES); do cp -pu $(srcdir)/kmod/$$f $(1)/ || exit 1; done && \
+	for f in $(KMOD_TABLES); do \
+		cp -pu $(srcdir)/include/svmkit/$$f $(1)/include/svmkit/ || exit 1; done && \
+	$(MAKE) -C $(KDIR) M=$(abs_builddir)/$(1) SVMKIT_VERSION=$(PACKAGE_VERSION) $(2) modules
+
+if BUILD_KMOD
+ALL_LOCAL += kmod/svmrt.ko
+
+kmod/svmrt.ko: $(KMOD_DEPS)
+	+$(AM_V_GEN)$(call kmod_build,kmod/build,) && cp kmod/build/svmrt.ko $@
+
+# Every warning of the kernel's W=1 and of sparse, as errors: ./check runs this.
+kmod-strict: $(KMOD_DEPS)
+	rm -rf kmod/strict
+	+$(call kmod_build,kmod/strict,W=1 C=2) >kmod-strict.log 2>&1 || { cat kmod-strict.log; exit 1; }
+	@if grep -E 'warning|error' kmod-strict.log; then exit 1; fi
+	rm -rf kmod/strict
+
+kmodlabdir = $(pkglibexecdir)/lab
+kmodlab_DATA = kmod/svmrt.ko
+else
+kmod-strict:
+	@echo "no kernel headers: configure --with-kernel=DIR"; exit 1
+endif
+.PHONY: kmod-strict
+CLEANFILES += kmod/svmrt.ko kmod-strict.log
+CLEAN_DIRS += kmod/build kmod/strict
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_kmod
+UNIT_TESTS += tests/unit/test_kmod
+tests_unit_test_kmod_SOURCES = tests/unit/test_kmod.c tests/unit/test_kmod_insn.c \
+	tests/unit/test_kmod.h kmod/control.c kmod/event.c kmod/insn.c
+tests_unit_test_kmod_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_kmod_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_kmod_LDADD = $(CMOCKA_LIBS) $(ZYDIS_LIBS)
+endif

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# `make check` runs what needs neither the lab nor root: unit tests and command-line tests, as TAP.
+TEST_LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+BATS_LOG_DRIVER = $(TEST_LOG_DRIVER)
+LOG_DRIVER = $(TEST_LOG_DRIVER)
+BATS_LOG_COMPILER = $(BATS) --tap
+LOG_DRIVER_FLAGS =
+TEST_EXTENSIONS = .bats
+AM_TESTS_ENVIRONMENT = CMOCKA_MESSAGE_OUTPUT=TAP; SVMKIT_BUILD='$(abs_builddir)'; \
+	SVMKIT_SRC='$(abs_srcdir)'; SVMKIT_CC='$(CC)'; KDIR='$(KDIR)'; \
+	export CMOCKA_MESSAGE_OUTPUT SVMKIT_BUILD SVMKIT_SRC SVMKIT_CC KDIR;
+TESTS = $(UNIT_TESTS)
+if HAVE_BATS
+TESTS += $(SCRIPT_TESTS)
+endif
+EXTRA_DIST += $(SCRIPT_TESTS) build-aux/tap-driver.sh
+EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/module-cycles tools/setup.sh
+
+SCRIPT_TESTS += tests/cli/tables.bats
+
+# Tests below the daemon: built here, run in the lab by ./check.
+check_PROGRAMS += tests/e2e/abi_test tests/e2e/abi_kvm
+tests_e2e_abi_test_SOURCES = tests/e2e/abi_test.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_test_LDADD = -lpthread
+tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
