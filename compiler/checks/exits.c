@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks of `exits:`: what svmrt.ko accepts as a rule, said here in words of the spec.
+ *
+ *   exit                         user  table  skip  inject       wait  stop  events
+ *   CPUID, MSR                   yes   yes    yes   vector       -     yes   all
+ *   HLT                          yes   -      yes   vector       yes   yes   all
+ *   other instructions, IOIO     yes   -      yes   vector       -     yes   all
+ *   exceptions                   yes   -      #DB   same/vector  -     yes   all
+ *   NPF                          yes   -      -     -            -     yes   all
+ *   SHUTDOWN, INVALID and alike  -     -      -     -            -     yes   all
+ *   INTR NMI SMI INIT EXC_MC     yes   -      -     -            -     -     none, count
+ *   anything else                yes   -      -     -            -     yes   all
+ */
+#include <string.h>
+#include "checks.h"
+
+#define NEEDS PART_EXITS
+
+enum group {
+	GROUP_INSN, GROUP_EXC, GROUP_NPF, GROUP_END, GROUP_HOST, GROUP_OTHER,
+};
+
+static enum group group_of(const struct svm_exit_info *info)
+{
+	if (info->kind == SVM_KIND_INTR || !strcmp(info->name, "EXC_MC"))
+		return GROUP_HOST;
+	if (info->kind == SVM_KIND_ERROR || !strcmp(info->name, "SHUTDOWN"))
+		return GROUP_END;
+	switch (info->kind) {
+	case SVM_KIND_INSN:
+	case SVM_KIND_IOIO:
+	case SVM_KIND_MSR:
+		return GROUP_INSN;
+	case SVM_KIND_EXC:
+		return GROUP_EXC;
+	case SVM_KIND_NPF:
+		return GROUP_NPF;
+	default:
+		return GROUP_OTHER;
+	}
+}
+
+/* Run `test` over the rules that the spec changes. */
+static void each(struct comp *c, const struct check *check,
+		 void (*test)(struct comp *c, const struct check *check,
+			      const struct svm_exit_info *info, const struct spec_exit *exit))
+{
+	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
+		if (c->spec.exits[i].there && c->spec.exits[i].in_spec)
+			test(c, check, &svm_exits[i], &c->spec.exits[i]);
+}
+
+static const struct range *do_range(const struct spec_exit *exit)
+{
+	return exit->do_range.source ? &exit->do_range : &exit->range;
+}
+
+static void test_table(struct comp *c, const struct check *check,
+		       const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	if (exit->rule.action == SVMRT_DO_TABLE && strcmp(info->name, "CPUID") &&
+	    strcmp(info->name, "MSR"))
+		check_error(c, check, do_range(exit), "`do: table` answers CPUID and MSR exits only, not %s; "
+			    "use user, skip, inject or stop", info->name);
+}
+
+static void table(struct comp *c, const struct check *check)
+{
+	each(c, check, test_table);
+}
+CHECK(table, "exit-table", "svmspec(5)", NEEDS);
+
+static void test_wait(struct comp *c, const struct check *check,
+		      const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	if (exit->rule.action == SVMRT_DO_WAIT && strcmp(info->name, "HLT"))
+		check_error(c, check, do_range(exit), "`do: wait` sleeps at HLT only, not at %s; use user "
+			    "or stop", info->name);
+}
+
+static void wait(struct comp *c, const struct check *check)
+{
+	each(c, check, test_wait);
+}
+CHECK(wait, "exit-wait", "svmspec(5)", NEEDS);
+
+static void test_skip(struct comp *c, const struct check *check,
+		      const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	enum group group = group_of(info);
+
+	if (exit->rule.action == SVMRT_DO_SKIP && group != GROUP_INSN && strcmp(info->name, "EXC_DB") &&
+	    group != GROUP_END && group != GROUP_HOST)
+		check_error(c, check, do_range(exit), "`do: skip` steps over an instruction or drops a #DB; "
+			    "%s is neither; use user or stop", info->name);
+}
+
+static void skip(struct comp *c, const struct check *check)
+{
+	each(c, check, test_skip);
+}
+CHECK(skip, "exit-skip", "svmspec(5)", NEEDS);
+
+static void test_inject(struct comp *c, const struct check *check,
+			const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	enum group group = group_of(info);
+	const struct range *range = exit->vector_range.source ? &exit->vector_range : do_range(exit);
+
+	if (exit->rule.action != SVMRT_DO_INJECT || group == GROUP_END || group == GROUP_HOST)
+		return;
+	if (group != GROUP_INSN && group != GROUP_EXC)
+		check_error(c, check, do_range(exit), "`do: inject` is for instructions and exceptions, not "
+			    "for %s; use user or stop", info->name);
+	else if (group == GROUP_INSN && exit->rule.vector == SVMRT_VECTOR_SAME)
+		check_error(c, check, range, "`vector: same` is the intercepted exception itself, but %s "
+			    "is an instruction; give a number", info->name);
+	else if (exit->rule.vector == 2 || exit->rule.vector == 31 ||
+		 (exit->rule.vector == SVMRT_VECTOR_SAME &&
+		  (!strcmp(info->name, "EXC_2_RESERVED") || !strcmp(info->name, "EXC_31_RESERVED"))))
+		check_error(c, check, range, "an exception with vector 2 or 31 cannot be injected: VMRUN "
+			    "refuses it (C17); use another vector");
+}
+
+static void inject(struct comp *c, const struct check *check)
+{
+	each(c, check, test_inject);
+}
+CHECK(inject, "exit-inject", "APM 15.20", NEEDS);
+
+static void test_end(struct comp *c, const struct check *check,
+		     const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	if (group_of(info) == GROUP_END && exit->rule.action != SVMRT_DO_STOP)
+		check_error(c, check, do_range(exit), "after %s there is no state to go on from; the only "
+			    "action is stop", info->name);
+}
+
+static void end(struct comp *c, const struct check *check)
+{
+	each(c, check, test_end);
+}
+CHECK(end, "exit-end", "APM 15.14.3", NEEDS);
+
+static void test_host(struct comp *c, const struct check *check,
+		      const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	if (group_of(info) != GROUP_HOST)
+		return;
+	if (exit->rule.action != SVMRT_DO_USER)
+		check_error(c, check, do_range(exit), "%s is the host's: svmrt.ko hands it over and no rule "
+			    "changes that; remove `do`", info->name);
+	if (exit->rule.event > SVMRT_EVENT_COUNT)
+		check_error(c, check, exit->event_range.source ? &exit->event_range : &exit->range,
+			    "%s is the host's and never part of a guest's stream; use `event: count` or "
+			    "none", info->name);
+}
+
+static void host(struct comp *c, const struct check *check)
+{
+	each(c, check, test_host);
+}
+CHECK(host, "exit-host", "APM 15.13", NEEDS);
+
+static bool streamed(const struct spec *spec, uint64_t code)
+{
+	int row = svm_exit_row(code);
+
+	return row >= 0 && spec->exits[row].rule.event == SVMRT_EVENT_STREAM;
+}
+
+static void expected(struct comp *c, const struct check *check)
+{
+	for (size_t i = 0; i < c->spec.expect_event_count; i++) {
+		const struct spec_expect_event *event = &c->spec.expect_events[i];
+
+		if (!streamed(&c->spec, event->code))
+			check_error(c, check, &event->range, "the event %s is expected, but its exits are "
+				    "not all told; write `%s: { event: stream }` under `exits`",
+				    event->name, event->name);
+	}
+}
+CHECK(expected, "expect-streamed", "svmspec(5)", PART_EXITS | PART_EXPECT);
+
+const struct check *const exit_checks[] = {
+	&check_table, &check_wait, &check_skip, &check_inject, &check_end, &check_host,
+	&check_expected, NULL,
+};

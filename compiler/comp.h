@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One compilation: its memory, its messages and the description of the machine as the stages fill
+ * it. Order: source_read, yaml_parse, vars_substitute, spec_read (profile first, then the spec over
+ * it), payload_build, the checks, emit.
+ */
+#ifndef SVMC_COMP_H
+#define SVMC_COMP_H
+
+#include <cjson/cJSON.h>
+#include "arena.h"
+#include "diag.h"
+#include "node.h"
+#include "svmc.h"
+#include "svmt_read.h"
+#include "tables.h"
+
+/* Top-level parts of a spec. A check runs only when the parts that it needs were read in full. */
+#define PART_PROFILE	(1u << 0)
+#define PART_MEMORY	(1u << 1)
+#define PART_PAYLOAD	(1u << 2)
+#define PART_VCPUS	(1u << 3)
+#define PART_CONTROL	(1u << 4)
+#define PART_CPUID	(1u << 5)
+#define PART_MSRS	(1u << 6)
+#define PART_DEVICES	(1u << 7)
+#define PART_EXITS	(1u << 8)
+#define PART_EXPECT	(1u << 9)
+
+#define SPEC_MAX_NAME 63
+
+struct profile;
+
+struct spec_region {
+	uint64_t gpa, bytes;
+	uint32_t kind;			/* enum svmt_region_kind */
+	struct range range;
+};
+
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_ASM, PAYLOAD_BIN };
+
+struct spec_payload {
+	enum payload_kind kind;
+	const struct node *node;	/* the asm text or the file name */
+	bool has_at;
+	uint64_t gpa;			/* where it goes: `at`, or the linear address of CS:RIP */
+	struct range range;
+};
+
+/* Bytes that are in guest memory at the start. */
+struct spec_contents {
+	const char *what;		/* "the payload", "the page tables" */
+	uint64_t gpa, bytes;
+	const uint8_t *data;
+	struct range range;		/* where the spec asks for them */
+};
+
+struct spec_cpuid { struct svmrt_cpuid_row row; bool in_set; struct range range; };
+struct spec_msr { struct svmrt_msr_row row; struct range range; };
+struct spec_device { struct svmt_device device; uint64_t ports; struct range range; };
+
+/* One per row of the exit code table; `range` is where the spec changes it. */
+struct spec_exit {
+	bool there;			/* the code can come out of a VMCB */
+	bool in_spec;
+	struct svmrt_exit_rule rule;
+	struct range range, do_range, event_range, vector_range;
+};
+
+struct spec_expect_event {
+	uint64_t code;
+	const char *name;
+	struct range range;
+};
+
+struct spec {
+	uint32_t bad;			/* PART_*: errors were found there */
+	const char *name;
+	const struct profile *profile;
+	struct range profile_range;	/* the value of `extends` */
+	struct spec_region *regions;	/* in the order of the spec */
+	size_t region_count, region_capacity;
+	struct spec_payload payload;
+	struct spec_contents *contents;
+	size_t content_count, content_capacity;
+	uint32_t vcpu_count;
+	struct svmk_vmcb *vmcb;
+	struct svmrt_vcpu_state *state;
+	struct range *field_range;	/* by row of vmcb_fields: where the spec sets it */
+	struct range *intercept_range;	/* by row of svm_intercepts: where the spec names it */
+	struct spec_cpuid *cpuid;
+	size_t cpuid_count, cpuid_capacity;
+	struct spec_msr *msrs;
+	size_t msr_count, msr_capacity;
+	struct spec_device *devices;
+	size_t device_count, device_capacity;
+	struct spec_exit exits[SVM_EXIT_ROWS];
+	cJSON *expect;			/* freed with the compilation */
+	struct spec_expect_event *expect_events;
+	size_t expect_event_count, expect_event_capacity;
+};
+
+struct comp {
+	struct arena arena;
+	struct diag diag;
+	const struct svmc_options *options;
+	struct source source;
+	struct node *root;
+	bool io_failed;			/* a message told of an I/O error: exit status 3 */
+	struct spec spec;
+};
+
+/* Where the spec sets a save field, or where it names the profile that does. */
+const struct range *spec_field_range(const struct comp *c, const char *name);
+
+/* Directory of the spec file, "." for standard input: other paths of the spec are relative to it. */
+const char *comp_directory(struct comp *c);
+
+#endif

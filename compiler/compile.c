@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* The stages of a compilation in their order, and its one way out. */
+#include <stdlib.h>
+#include <string.h>
+#include "checks/checks.h"
+#include "comp.h"
+#include "emit.h"
+#include "memory.h"
+#include "payload.h"
+#include "spec_read.h"
+#include "vars.h"
+
+const char *comp_directory(struct comp *c)
+{
+	const char *slash = strrchr(c->source.path, '/');
+
+	if (!slash)
+		return ".";
+	if (slash == c->source.path)
+		return "/";
+	return arena_copy(&c->arena, c->source.path, (size_t)(slash - c->source.path));
+}
+
+/* Memory contents depend on where the vCPU starts, so they wait for the parts to be good. */
+static void build_memory(struct comp *c)
+{
+	if (c->spec.bad & (PART_PROFILE | PART_MEMORY | PART_VCPUS))
+		return;
+	memory_build_tables(c);
+	if (!(c->spec.bad & PART_PAYLOAD))
+		payload_build(c);
+}
+
+static void run_stages(struct comp *c, const char *path, struct svmc_image *out)
+{
+	if (source_read(&c->arena, &c->diag, path, &c->source, &c->io_failed))
+		return;
+	c->root = yaml_parse(&c->arena, &c->diag, &c->source);
+	if (!c->root || !vars_substitute(c))
+		return;
+	spec_read(c);
+	build_memory(c);
+	checks_run(c);
+	if (!c->diag.errors)
+		emit_template(c, out);
+}
+
+int svmc_compile_file(const char *path, const struct svmc_options *options,
+		      struct svmc_image *out, FILE *diag)
+{
+	static const struct svmc_options no_options;
+	struct comp *c = calloc(1, sizeof(*c));
+	int status;
+
+	memset(out, 0, sizeof(*out));
+	if (!c) {
+		fprintf(diag, "%s: error: out of memory\n", path);
+		return SVMC_IO;
+	}
+	c->options = options ? options : &no_options;
+	c->diag = (struct diag){
+		.out = diag, .path = path, .colour = c->options->colour,
+		.json = c->options->json_diagnostics,
+	};
+	if (!setjmp(c->arena.out_of_memory)) {
+		run_stages(c, path, out);
+	} else {
+		diag_error(&c->diag, NULL, "out of memory");
+		c->io_failed = true;
+	}
+	status = !c->diag.errors ? SVMC_OK : c->io_failed ? SVMC_IO : SVMC_DIAGNOSED;
+	if (status)
+		svmc_image_free(out);
+	cJSON_Delete(c->spec.expect);
+	arena_free(&c->arena);
+	free(c);
+	return status;
+}
+
+void svmc_image_free(struct svmc_image *image)
+{
+	free(image->bytes);
+	memset(image, 0, sizeof(*image));
+}

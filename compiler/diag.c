@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Printing of diagnostics. Text goes to one stream in the order of discovery; nothing is kept, so a
+ * message is seen even when a later stage stops the compilation.
+ */
+#include <cjson/cJSON.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "diag.h"
+
+struct severity {
+	const char *name, *colour;
+};
+
+static const struct severity error = { "error", "\033[1;31m" };
+static const struct severity warning = { "warning", "\033[1;35m" };
+static const struct severity note = { "note", "\033[1;36m" };
+
+static const char *line_text(const struct source *source, uint32_t line, size_t *bytes)
+{
+	size_t begin, end;
+
+	if (!line || line > source->line_count)
+		return NULL;
+	begin = source->line_start[line - 1];
+	end = line < source->line_count ? source->line_start[line] : source->bytes;
+	while (end > begin && (source->text[end - 1] == '\n' || source->text[end - 1] == '\r'))
+		end--;
+	*bytes = end - begin;
+	return source->text + begin;
+}
+
+static bool starts_character(char c)
+{
+	return (c & 0xc0) != 0x80;
+}
+
+static uint32_t count_characters(const char *text, size_t bytes)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		count += starts_character(text[i]);
+	return count;
+}
+
+struct range diag_line_range(const struct source *source, uint32_t line)
+{
+	struct range range = { .source = source, .line = line, .column = 1, .end_line = line };
+	size_t bytes = 0, blank = 0;
+	const char *text = line_text(source, line, &bytes);
+
+	while (text && blank < bytes && (text[blank] == ' ' || text[blank] == '\t'))
+		blank++;
+	range.column = (uint32_t)blank + 1;
+	range.end_column = text ? count_characters(text, bytes) + 1 : 1;
+	return range;
+}
+
+/* The source line and, below it, a caret at the range's start and tildes to its end. */
+static void print_source(const struct diag *diag, const struct range *range,
+			 const struct severity *severity)
+{
+	size_t bytes = 0;
+	const char *text = line_text(range->source, range->line, &bytes);
+	uint32_t length, end, column = 1;
+
+	if (!text)
+		return;
+	length = count_characters(text, bytes);
+	end = range->end_line == range->line ? range->end_column : length + 1;
+	if (end > length + 1)
+		end = length + 1;
+	fprintf(diag->out, "%5u | %.*s\n      | ", range->line, (int)bytes, text);
+	for (size_t i = 0; i < bytes && column < range->column; i++) {
+		if (!starts_character(text[i]))
+			continue;
+		putc(text[i] == '\t' ? '\t' : ' ', diag->out);
+		column++;
+	}
+	fprintf(diag->out, "%s^", diag->colour ? severity->colour : "");
+	for (column = range->column + 1; column < end; column++)
+		putc('~', diag->out);
+	fprintf(diag->out, "%s\n", diag->colour ? "\033[0m" : "");
+}
+
+static void print_text(const struct diag *diag, const struct range *range,
+		       const struct severity *severity, const char *message)
+{
+	const char *bold = diag->colour ? "\033[1m" : "", *plain = diag->colour ? "\033[0m" : "";
+
+	if (range && range->source)
+		fprintf(diag->out, "%s%s:%u:%u: ", bold, range->source->path, range->line,
+			range->column);
+	else
+		fprintf(diag->out, "%s%s: ", bold, diag->path);
+	fprintf(diag->out, "%s%s: %s%s\n", diag->colour ? severity->colour : "", severity->name,
+		plain, message);
+	if (range && range->source)
+		print_source(diag, range, severity);
+}
+
+static void print_json(const struct diag *diag, const struct range *range,
+		       const struct severity *severity, const char *message)
+{
+	cJSON *object = cJSON_CreateObject();
+	char *text;
+
+	cJSON_AddStringToObject(object, "severity", severity->name);
+	if (range && range->source) {
+		cJSON_AddStringToObject(object, "file", range->source->path);
+		cJSON_AddNumberToObject(object, "line", range->line);
+		cJSON_AddNumberToObject(object, "column", range->column);
+		cJSON_AddNumberToObject(object, "end_line", range->end_line);
+		cJSON_AddNumberToObject(object, "end_column", range->end_column);
+	} else {
+		cJSON_AddStringToObject(object, "file", diag->path);
+	}
+	cJSON_AddStringToObject(object, "message", message);
+	text = cJSON_PrintUnformatted(object);
+	if (text)
+		fprintf(diag->out, "%s\n", text);
+	free(text);
+	cJSON_Delete(object);
+}
+
+static void report(const struct diag *diag, const struct range *range,
+		   const struct severity *severity, const char *format, va_list args)
+{
+	char message[2048];
+
+	vsnprintf(message, sizeof(message), format, args);
+	if (diag->json)
+		print_json(diag, range, severity, message);
+	else
+		print_text(diag, range, severity, message);
+}
+
+static void one_too_many(const struct diag *diag, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report(diag, NULL, &note, format, args);
+	va_end(args);
+}
+
+void diag_error(struct diag *diag, const struct range *range, const char *format, ...)
+{
+	va_list args;
+
+	diag->muted = diag->errors >= DIAG_MAX_ERRORS;
+	if (diag->errors++ == DIAG_MAX_ERRORS)
+		one_too_many(diag, "more than %d errors; the rest is not shown", DIAG_MAX_ERRORS);
+	if (diag->muted)
+		return;
+	va_start(args, format);
+	report(diag, range, &error, format, args);
+	va_end(args);
+}
+
+void diag_warning(struct diag *diag, const struct range *range, const char *format, ...)
+{
+	va_list args;
+
+	diag->warnings++;
+	va_start(args, format);
+	report(diag, range, &warning, format, args);
+	va_end(args);
+}
+
+void diag_note(struct diag *diag, const struct range *range, const char *format, ...)
+{
+	va_list args;
+
+	if (diag->muted)
+		return;
+	va_start(args, format);
+	report(diag, range, &note, format, args);
+	va_end(args);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Showing a template that the reader accepted, for people and for programs. */
+#ifndef SVMC_DUMP_H
+#define SVMC_DUMP_H
+
+#include <stdio.h>
+#include "svmt_read.h"
+#include "tables.h"
+
+void dump_text(FILE *out, const struct svmt_view *view);
+
+/* Returns 0, or -1 when memory ran out. */
+int dump_json(FILE *out, const struct svmt_view *view);
+
+/*
+ * Call `show` for every field of the VMCB that is not zero, control area first, then save area.
+ * Intercept words are left out: dump_intercepts() names their bits.
+ */
+void dump_fields(const struct svmk_vmcb *vmcb,
+		 void (*show)(void *argument, const struct vmcb_field_info *field, uint64_t value),
+		 void *argument);
+
+/* Call `show` for every intercept that is set. */
+void dump_intercepts(const struct svmk_vmcb *vmcb,
+		     void (*show)(void *argument, const struct svm_intercept_info *row),
+		     void *argument);
+
+/* The VMCB of a vCPU is copied: a page of the image is not aligned as a VMCB is. */
+void dump_vmcb(const struct svmt_view *view, uint32_t vcpu, struct svmk_vmcb *vmcb);
+const struct svmrt_vcpu_state *dump_state(const struct svmt_view *view, uint32_t vcpu);
+
+/* Names that text and JSON share. */
+const char *dump_region_kind(uint32_t kind);
+const char *dump_msr_access(uint8_t access);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Walks over a VMCB by the tables, shared by both forms of dump. */
+#include <string.h>
+#include "dump.h"
+
+void dump_vmcb(const struct svmt_view *view, uint32_t vcpu, struct svmk_vmcb *vmcb)
+{
+	memcpy(vmcb, svmt_blob_page(view, view->vcpus[vcpu].vmcb_page), sizeof(*vmcb));
+}
+
+const struct svmrt_vcpu_state *dump_state(const struct svmt_view *view, uint32_t vcpu)
+{
+	return (const void *)svmt_blob_page(view, view->vcpus[vcpu].state_page);
+}
+
+void dump_fields(const struct svmk_vmcb *vmcb,
+		 void (*show)(void *argument, const struct vmcb_field_info *field, uint64_t value),
+		 void *argument)
+{
+	for (size_t i = 0; i < vmcb_field_count; i++) {
+		const struct vmcb_field_info *f = &vmcb_fields[i];
+		uint64_t value;
+
+		if (f->bytes > 8 || (!f->save && f->offset < 6 * 4))
+			continue;
+		value = vmcb_get_field(vmcb, f->offset, f->bytes, f->hi, f->lo);
+		if (value)
+			show(argument, f, value);
+	}
+}
+
+void dump_intercepts(const struct svmk_vmcb *vmcb,
+		     void (*show)(void *argument, const struct svm_intercept_info *row),
+		     void *argument)
+{
+	for (size_t i = 0; i < svm_intercept_count; i++)
+		if (vmcb_get_intercepts(vmcb, svm_intercepts[i].word) & 1u << svm_intercepts[i].bit)
+			show(argument, &svm_intercepts[i]);
+}
+
+const char *dump_region_kind(uint32_t kind)
+{
+	return kind == SVMT_ROM ? "rom" : "ram";
+}
+
+const char *dump_msr_access(uint8_t access)
+{
+	static const char *const names[] = { "gp", "value", "ignore", "store" };
+
+	return access < 4 ? names[access] : "?";
+}

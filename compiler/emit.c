@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Assembling of the template. The order of the pool's pages is that of their use, so the same spec
+ * gives the same bytes; what is written is read back, since a template that our own reader refuses
+ * must never leave the compiler.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "emit.h"
+#include "emit_parts.h"
+#include "profile.h"
+#include "svmt_write.h"
+
+#define EDX_NPT (1u << 0)
+#define EDX_PAUSE_FILTER (1u << 10)
+#define EDX_PAUSE_THRESHOLD (1u << 12)
+
+/* JSON text in arena memory; takes the object. */
+static const char *print_json(struct comp *c, cJSON *object, uint64_t *bytes)
+{
+	char *text = object ? cJSON_PrintUnformatted(object) : NULL;
+	const char *copy;
+
+	if (!text)
+		longjmp(c->arena.out_of_memory, 1);
+	*bytes = strlen(text);
+	copy = arena_copy(&c->arena, text, (size_t)*bytes);
+	free(text);
+	return copy;
+}
+
+static const char *meta(struct comp *c, uint64_t *bytes)
+{
+	cJSON *object = cJSON_CreateObject();
+	const char *text;
+
+	cJSON_AddStringToObject(object, "name", c->spec.name);
+	cJSON_AddNumberToObject(object, "svmspec", 1);
+	cJSON_AddStringToObject(object, "profile", c->spec.profile->name);
+	text = print_json(c, object, bytes);
+	cJSON_Delete(object);
+	return text;
+}
+
+/* What the host must have: nested paging always, the rest as far as the spec uses it. */
+static void require_features(const struct spec *spec, struct svmt_features *features)
+{
+	features->svm_edx = EDX_NPT;
+	if (vmcb_get_PAUSE_FILTER_COUNT(spec->vmcb))
+		features->svm_edx |= EDX_PAUSE_FILTER;
+	if (vmcb_get_PAUSE_FILTER_THRESHOLD(spec->vmcb))
+		features->svm_edx |= EDX_PAUSE_THRESHOLD;
+}
+
+static void add(struct svmt_part *parts, unsigned int *count, uint32_t type, const void *data,
+		uint64_t bytes)
+{
+	parts[(*count)++] = (struct svmt_part){ .type = type, .data = data, .bytes = bytes };
+}
+
+/* Sections that may be empty are left out when they are. */
+static void add_filled(struct svmt_part *parts, unsigned int *count, uint32_t type,
+		       const void *data, uint64_t bytes)
+{
+	if (bytes)
+		add(parts, count, type, data, bytes);
+}
+
+static int check_result(struct comp *c, const struct svmc_image *out)
+{
+	struct svmt_view view;
+	struct svmt_error error;
+
+	if (!svmt_view_open(&view, out->bytes, out->length, &error))
+		return 0;
+	diag_error(&c->diag, NULL, "internal error, please report it: the template is not readable: %s",
+		   error.text);
+	return -1;
+}
+
+int emit_template(struct comp *c, struct svmc_image *out)
+{
+	struct pool pool = { .arena = &c->arena };
+	struct svmt_features features = { 0 };
+	struct svmt_part parts[SVMT_MAX_SECTIONS];
+	const void *memory, *vcpus, *data;
+	uint64_t memory_bytes, vcpus_bytes, bytes;
+	unsigned int count = 0;
+
+	require_features(&c->spec, &features);
+	vcpus = emit_vcpus(c, &pool, &vcpus_bytes);
+	memory = emit_memory(c, &pool, &memory_bytes);
+	data = meta(c, &bytes);
+	add(parts, &count, SVMT_META, data, bytes);
+	add(parts, &count, SVMT_FEATURES, &features, sizeof(features));
+	add(parts, &count, SVMT_MEMORY, memory, memory_bytes);
+	add(parts, &count, SVMT_BLOB, pool_bytes(&pool), pool.count * SVMT_PAGE_BYTES);
+	add(parts, &count, SVMT_VCPU, vcpus, vcpus_bytes);
+	data = emit_msrpm(c, &bytes);
+	add(parts, &count, SVMT_MSRPM, data, bytes);
+	data = emit_cpuid(c, &bytes);
+	add_filled(parts, &count, SVMT_CPUID, data, bytes);
+	data = emit_msrs(c, &bytes);
+	add_filled(parts, &count, SVMT_MSRS, data, bytes);
+	data = emit_exits(c, &bytes);
+	add(parts, &count, SVMT_EXITS, data, bytes);
+	data = emit_devices(c, &bytes);
+	add_filled(parts, &count, SVMT_DEVICES, data, bytes);
+	if (c->spec.expect) {
+		data = print_json(c, c->spec.expect, &bytes);
+		add(parts, &count, SVMT_EXPECT, data, bytes);
+	}
+	if (svmt_write_image(parts, count, 0, &out->bytes, &out->length)) {
+		if (errno == ENOMEM)
+			longjmp(c->arena.out_of_memory, 1);
+		diag_error(&c->diag, NULL, "the template would be larger than %llu GiB; use less initial "
+			   "memory contents", (unsigned long long)SVMT_MAX_BYTES >> 30);
+		return -1;
+	}
+	snprintf(out->name, sizeof(out->name), "%s", c->spec.name);
+	return check_result(c, out);
+}

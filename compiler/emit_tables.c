@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Sections that are arrays of rows: vCPUs, CPUID, MSRs, exit rules, devices. */
+#include <stdlib.h>
+#include <string.h>
+#include "emit_parts.h"
+
+/* vCPUs share their state in this version of the language, and so their pages. */
+const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes)
+{
+	const uint32_t count = c->spec.vcpu_count;
+	struct svmt_vcpu *rows = arena_alloc(&c->arena, count * sizeof(*rows));
+	const uint32_t vmcb_page = pool_add(pool, vmcb_bytes(c->spec.vmcb, 0));
+	const uint32_t state_page = pool_add(pool, (const uint8_t *)c->spec.state);
+
+	for (uint32_t i = 0; i < count; i++)
+		rows[i] = (struct svmt_vcpu){
+			.kind = SVMT_VCPU_PLAIN, .start = SVMT_START_RUN,
+			.vmcb_page = vmcb_page, .state_page = state_page,
+		};
+	*bytes = count * sizeof(*rows);
+	return rows;
+}
+
+const void *emit_cpuid(struct comp *c, uint64_t *bytes)
+{
+	struct svmrt_cpuid_row *rows = arena_alloc(&c->arena, c->spec.cpuid_count * sizeof(*rows));
+
+	for (size_t i = 0; i < c->spec.cpuid_count; i++)
+		rows[i] = c->spec.cpuid[i].row;
+	*bytes = c->spec.cpuid_count * sizeof(*rows);
+	return rows;
+}
+
+const void *emit_msrs(struct comp *c, uint64_t *bytes)
+{
+	struct svmrt_msr_row *rows = arena_alloc(&c->arena, c->spec.msr_count * sizeof(*rows));
+
+	for (size_t i = 0; i < c->spec.msr_count; i++)
+		rows[i] = c->spec.msrs[i].row;
+	*bytes = c->spec.msr_count * sizeof(*rows);
+	return rows;
+}
+
+static int compare_code(const void *a, const void *b)
+{
+	const struct svmrt_exit_rule *x = a, *y = b;
+
+	return x->code < y->code ? -1 : x->code > y->code;
+}
+
+const void *emit_exits(struct comp *c, uint64_t *bytes)
+{
+	struct svmrt_exit_rule *rules = arena_alloc(&c->arena, SVM_EXIT_ROWS * sizeof(*rules));
+	size_t count = 0;
+
+	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
+		if (c->spec.exits[i].there)
+			rules[count++] = c->spec.exits[i].rule;
+	qsort(rules, count, sizeof(*rules), compare_code);
+	*bytes = count * sizeof(*rules);
+	return rules;
+}
+
+const void *emit_devices(struct comp *c, uint64_t *bytes)
+{
+	struct svmt_device *rows = arena_alloc(&c->arena, c->spec.device_count * sizeof(*rows));
+
+	for (size_t i = 0; i < c->spec.device_count; i++)
+		rows[i] = c->spec.devices[i].device;
+	*bytes = c->spec.device_count * sizeof(*rows);
+	return rows;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* Names of the bits that are set in cr0, cr4, efer or rflags; for other registers nothing. */
+#ifndef SVMC_FLAGS_H
+#define SVMC_FLAGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void flags_text(const char *reg, uint64_t value, char *text, size_t bytes);
+
+#endif

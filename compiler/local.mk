@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+# The compiler: a library that svmctl links too, and svmc around it.
+noinst_LIBRARIES += libsvmc.a
+libsvmc_a_SOURCES = \
+	compiler/arena.c compiler/arena.h \
+	compiler/asm.c \
+	compiler/checks/checks.c compiler/checks/checks.h \
+	compiler/checks/control.c \
+	compiler/checks/devices.c \
+	compiler/checks/exits.c \
+	compiler/checks/memory.c \
+	compiler/checks/payload.c \
+	compiler/checks/save.c \
+	compiler/comp.h \
+	compiler/compile.c \
+	compiler/diag.c compiler/diag.h \
+	compiler/emit.c compiler/emit.h compiler/emit_parts.h \
+	compiler/emit_memory.c \
+	compiler/emit_msrpm.c \
+	compiler/emit_tables.c \
+	compiler/exit_defaults.c \
+	compiler/flags.c compiler/flags.h \
+	compiler/memory.c compiler/memory.h \
+	compiler/node.c compiler/node.h \
+	compiler/number.c compiler/number.h \
+	compiler/payload.c compiler/payload.h \
+	compiler/pool.c compiler/pool.h \
+	compiler/profile.c compiler/profile.h \
+	compiler/profile_tables.c \
+	compiler/read.c compiler/read.h \
+	compiler/source.c \
+	compiler/spec.c compiler/spec_read.h \
+	compiler/spec_control.c \
+	compiler/spec_cpuid.c \
+	compiler/spec_devices.c \
+	compiler/spec_exits.c \
+	compiler/spec_expect.c \
+	compiler/spec_memory.c \
+	compiler/spec_msrs.c \
+	compiler/spec_vcpus.c \
+	compiler/suggest.c compiler/suggest.h \
+	compiler/svmc.h \
+	compiler/tool.c compiler/tool.h \
+	compiler/vars.c compiler/vars.h \
+	compiler/yaml.c
+
+bin_PROGRAMS += svmc
+svmc_SOURCES = \
+	compiler/cmd.c compiler/cmd.h \
+	compiler/cmd_check.c \
+	compiler/cmd_compile.c \
+	compiler/cmd_dump.c \
+	compiler/cmd_profile.c \
+	compiler/dump.h \
+	compiler/dump_json.c \
+	compiler/dump_text.c \
+	compiler/dump_vmcb.c \
+	compiler/main.c \
+	compiler/output.c compiler/output.h
+svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* Where things are in guest memory, and the tables that a profile has svmc build there. */
+#include <inttypes.h>
+#include <string.h>
+#include "memory.h"
+#include "profile.h"
+
+#define MAPPED_BYTES (1ULL << 30)	/* one page directory of 2 MiB pages */
+#define TABLE_PAGES 4u			/* PML4, PDPT, PD, GDT with TSS; the GDT comes last */
+#define TSS_OFFSET 0x800u
+#define CR0_PG (1ULL << 31)
+#define EFER_LMA (1ULL << 10)
+#define CS_L (1ULL << 9)
+
+const struct spec_region *memory_region(const struct spec *spec, uint64_t gpa, uint64_t bytes)
+{
+	for (size_t i = 0; i < spec->region_count; i++) {
+		const struct spec_region *r = &spec->regions[i];
+
+		if (gpa >= r->gpa && bytes <= r->bytes && gpa - r->gpa <= r->bytes - bytes)
+			return r;
+	}
+	return NULL;
+}
+
+bool memory_is_64bit_code(const struct spec *spec)
+{
+	return vmcb_get_EFER(spec->vmcb) & EFER_LMA && vmcb_get_CS_ATTRIB(spec->vmcb) & CS_L;
+}
+
+uint64_t memory_entry(const struct spec *spec)
+{
+	uint64_t rip = vmcb_get_RIP(spec->vmcb);
+
+	if (memory_is_64bit_code(spec))
+		return rip;
+	return (uint32_t)(vmcb_get_CS_BASE(spec->vmcb) + rip);
+}
+
+static bool spec_sets(const struct comp *c, const char *field)
+{
+	return spec_field_range(c, field) != &c->spec.profile_range;
+}
+
+bool memory_entry_is_physical(const struct comp *c)
+{
+	if (!(vmcb_get_CR0(c->spec.vmcb) & CR0_PG))
+		return true;
+	return c->spec.profile->builds_page_tables && !spec_sets(c, "cr3") &&
+	       memory_entry(&c->spec) < MAPPED_BYTES;
+}
+
+void memory_add(struct comp *c, const char *what, uint64_t gpa, const uint8_t *data, uint64_t bytes,
+		const struct range *range)
+{
+	struct spec *spec = &c->spec;
+
+	spec->contents = arena_grow(&c->arena, spec->contents, spec->content_count,
+				    &spec->content_capacity, sizeof(*spec->contents));
+	spec->contents[spec->content_count++] = (struct spec_contents){
+		.what = what, .gpa = gpa, .bytes = bytes, .data = data, .range = *range,
+	};
+}
+
+static void put64(uint8_t *page, size_t offset, uint64_t value)
+{
+	memcpy(page + offset, &value, sizeof(value));
+}
+
+/* APM volume 2, 4.7: a descriptor from the VMCB's form of the segment (packed attributes). */
+static uint64_t descriptor(uint64_t base, uint64_t limit, uint64_t attrib)
+{
+	if (attrib & 0x800)	/* G: the limit counts pages */
+		limit >>= 12;
+	return (limit & 0xffff) | (base & 0xffffff) << 16 | (attrib & 0xff) << 40 |
+	       (limit >> 16 & 0xf) << 48 | (attrib >> 8 & 0xf) << 52 | (base >> 24 & 0xff) << 56;
+}
+
+/* Present, writable (user too, so that a guest may go to CPL 3 without new tables). */
+#define PTE_PWU 7u
+#define PDE_LARGE 0x80u
+
+static void build_page_tables(struct comp *c, uint64_t gpa, const struct range *range)
+{
+	uint8_t *page = arena_alloc(&c->arena, 3u * SVMT_PAGE_BYTES);
+
+	put64(page, 0, (gpa + SVMT_PAGE_BYTES) | PTE_PWU);
+	put64(page + SVMT_PAGE_BYTES, 0, (gpa + 2 * SVMT_PAGE_BYTES) | PTE_PWU);
+	for (uint64_t i = 0; i < 512; i++)
+		put64(page + 2 * SVMT_PAGE_BYTES, i * 8, i << 21 | PDE_LARGE | PTE_PWU);
+	memory_add(c, "the page tables", gpa, page, 3u * SVMT_PAGE_BYTES, range);
+	vmcb_set_CR3(c->spec.vmcb, gpa);
+}
+
+/* The profile's selectors: 8 code, 0x10 data, 0x18 TSS (16 bytes, of which 32-bit mode uses 8). */
+static void build_gdt(struct comp *c, uint64_t gpa, const struct range *range)
+{
+	uint8_t *page = arena_alloc(&c->arena, SVMT_PAGE_BYTES);
+	struct svmk_vmcb *vmcb = c->spec.vmcb;
+
+	put64(page, 0x08, descriptor(vmcb_get_CS_BASE(vmcb), vmcb_get_CS_LIMIT(vmcb),
+				     vmcb_get_CS_ATTRIB(vmcb)));
+	put64(page, 0x10, descriptor(vmcb_get_DS_BASE(vmcb), vmcb_get_DS_LIMIT(vmcb),
+				     vmcb_get_DS_ATTRIB(vmcb)));
+	put64(page, 0x18, descriptor(gpa + TSS_OFFSET, 0x67, vmcb_get_TR_ATTRIB(vmcb)));
+	memory_add(c, "the descriptor table", gpa, page, TSS_OFFSET + 0x68, range);
+	vmcb_set_GDTR_BASE(vmcb, gpa);
+	vmcb_set_GDTR_LIMIT(vmcb, 0x27);
+	if (!spec_sets(c, "tr.base"))
+		vmcb_set_TR_BASE(vmcb, gpa + TSS_OFFSET);
+}
+
+/* End of the first RAM region or of its part below 1 GiB; 0 when the tables do not fit there. */
+static uint64_t tables_gpa(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->region_count; i++) {
+		const struct spec_region *r = &spec->regions[i];
+		uint64_t end = r->bytes < MAPPED_BYTES ? r->gpa + r->bytes : MAPPED_BYTES;
+
+		if (r->kind != SVMT_RAM)
+			continue;
+		if (end > MAPPED_BYTES)
+			end = MAPPED_BYTES;
+		end -= end % SVMT_PAGE_BYTES;
+		if (r->gpa >= MAPPED_BYTES || end < r->gpa + (TABLE_PAGES + 1) * SVMT_PAGE_BYTES)
+			return 0;
+		return end - TABLE_PAGES * SVMT_PAGE_BYTES;
+	}
+	return 0;
+}
+
+void memory_build_tables(struct comp *c)
+{
+	const struct profile *profile = c->spec.profile;
+	const bool tables = profile->builds_page_tables && !spec_sets(c, "cr3");
+	const bool gdt = profile->builds_gdt && !spec_sets(c, "gdtr.base");
+	const uint64_t gpa = tables_gpa(&c->spec);
+
+	if (!tables && !gdt)
+		return;
+	if (!gpa) {
+		diag_error(&c->diag, &c->spec.profile_range, "the profile %s puts page and descriptor tables "
+			   "(%u pages) at the end of the first RAM region, which must begin below 1GiB "
+			   "and have at least %u pages; make it larger, or set cr3 and gdtr.base",
+			   profile->name, TABLE_PAGES, TABLE_PAGES + 1);
+		return;
+	}
+	if (tables)
+		build_page_tables(c, gpa, &c->spec.profile_range);
+	if (gdt)
+		build_gdt(c, gpa + 3 * SVMT_PAGE_BYTES, &c->spec.profile_range);
+}

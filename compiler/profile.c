@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Applying a profile, and the one place that knows where a register of vcpus.state lives. */
+#include <string.h>
+#include "profile.h"
+
+const struct profile *profile_find(const char *name)
+{
+	for (size_t i = 0; profiles[i]; i++)
+		if (!strcmp(profiles[i]->name, name))
+			return profiles[i];
+	return NULL;
+}
+
+bool register_find(struct comp *c, const char *name, struct register_place *place)
+{
+	struct svmrt_vcpu_state *state = c->spec.state;
+	const struct vmcb_field_info *field = vmcb_field_find(name, true);
+
+	*place = (struct register_place){ .bits = 64 };
+	if (field) {
+		place->field = field;
+		place->bits = field->bytes * 8u;
+		/* Reserved ranges and tables wider than a register have no name in the language. */
+		return field->bytes <= 8 && field->loaded_by != VMCB_BY_NOTHING;
+	}
+	for (unsigned int i = 0; i < 16; i++)
+		if (!strcmp(svmrt_gpr_name[i], name))
+			place->word = &state->gpr[i];
+	if (!strncmp(name, "dr", 2) && name[2] >= '0' && name[2] <= '3' && !name[3])
+		place->word = &state->dr[name[2] - '0'];
+	if (!strcmp(name, "xcr0"))
+		place->word = &state->xcr0;
+	return place->word != NULL;
+}
+
+void register_set(struct comp *c, const struct register_place *place, uint64_t value)
+{
+	const struct vmcb_field_info *f = place->field;
+
+	if (f)
+		vmcb_set_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo, f->clean, value);
+	else
+		*place->word = value;
+}
+
+uint64_t register_get(const struct comp *c, const struct register_place *place)
+{
+	const struct vmcb_field_info *f = place->field;
+
+	return f ? vmcb_get_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo) : *place->word;
+}
+
+static void set_intercepts(struct svmk_vmcb *vmcb)
+{
+	for (size_t i = 0; i < svm_intercept_count; i++) {
+		const struct svm_intercept_info *row = &svm_intercepts[i];
+		bool set = row->force == SVM_FORCE_ALWAYS;
+
+		for (size_t j = 0; profile_intercepts[j]; j++)
+			set |= !strcmp(profile_intercepts[j], row->name);
+		if (set)
+			vmcb_set_intercepts(vmcb, row->word,
+					    vmcb_get_intercepts(vmcb, row->word) | 1u << row->bit);
+	}
+}
+
+void profile_apply(struct comp *c)
+{
+	const struct profile *profile = c->spec.profile;
+	const uint32_t mxcsr = 0x1f80;	/* APM volume 1, 4.2.2: value at reset */
+
+	for (const struct profile_value *v = profile->values; v->field; v++) {
+		struct register_place place;
+
+		if (register_find(c, v->field, &place))
+			register_set(c, &place, v->value);
+	}
+	memcpy(c->spec.state->fxsave, &profile->fcw, sizeof(profile->fcw));
+	c->spec.state->fxsave[4] = profile->ftw;
+	memcpy(c->spec.state->fxsave + 24, &mxcsr, sizeof(mxcsr));
+	set_intercepts(c->spec.vmcb);
+	vmcb_set_NP_ENABLE(c->spec.vmcb, 1);
+	vmcb_set_V_INTR_MASKING(c->spec.vmcb, 1);
+}

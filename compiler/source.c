@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading of a source file, with the table of its lines that diagnostics need. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "node.h"
+
+static void find_lines(struct arena *arena, struct source *source)
+{
+	uint32_t *start, count = 1;
+
+	for (size_t i = 0; i < source->bytes; i++)
+		count += source->text[i] == '\n';
+	start = arena_alloc(arena, count * sizeof(*start));
+	count = 1;
+	for (size_t i = 0; i < source->bytes; i++)
+		if (source->text[i] == '\n')
+			start[count++] = (uint32_t)i + 1;
+	source->line_start = start;
+	source->line_count = count;
+}
+
+/* Bytes read, or -1 with errno. One more byte than `limit` shows that the file is too long. */
+static ssize_t read_up_to(int fd, char *buffer, size_t limit)
+{
+	size_t used = 0;
+
+	while (used < limit) {
+		ssize_t got = read(fd, buffer + used, limit - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (!got)
+			break;
+		used += (size_t)got;
+	}
+	return (ssize_t)used;
+}
+
+int source_read(struct arena *arena, struct diag *diag, const char *path, struct source *source,
+		bool *io)
+{
+	bool standard_input = !strcmp(path, "-");
+	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	size_t limit = YAML_MAX_FILE_BYTES + 1;
+	struct stat status;
+	ssize_t bytes = -1;
+	char *text = NULL;
+	int saved;
+
+	*io = false;
+	if (fd >= 0 && !fstat(fd, &status)) {
+		if (S_ISREG(status.st_mode) && (size_t)status.st_size < limit)
+			limit = (size_t)status.st_size + 1;
+		text = arena_alloc(arena, limit + 1);
+		bytes = read_up_to(fd, text, limit);
+	}
+	saved = errno;
+	if (fd >= 0 && !standard_input)
+		close(fd);
+	if (bytes < 0) {
+		*io = true;
+		diag_error(diag, NULL, "cannot read it: %s", strerror(saved));
+		return -1;
+	}
+	if ((size_t)bytes > YAML_MAX_FILE_BYTES) {
+		diag_error(diag, NULL, "longer than %zu MiB: a spec is text that people write; put "
+			   "bulk data into a file and name it with payload: { bin: FILE }",
+			   YAML_MAX_FILE_BYTES >> 20);
+		return -1;
+	}
+	source->path = standard_input ? "<stdin>" : path;
+	source->text = text;
+	source->bytes = (size_t)bytes;
+	find_lines(arena, source);
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The top level of a spec: version, name, profile, then every part over the profile. */
+#include <string.h>
+#include "profile.h"
+#include "read.h"
+#include "spec_read.h"
+
+static bool read_version(struct comp *c, const struct node *node, void *into)
+{
+	uint64_t version = 0;
+
+	(void)into;
+	if (!read_number(c, node, "svmspec", 32, UNIT_NONE, &version))
+		return false;
+	if (version == 1)
+		return true;
+	diag_error(&c->diag, &node->range, "svmspec is %s; this svmc reads version 1",
+		   node_quote(&c->arena, node));
+	return false;
+}
+
+static bool read_name(struct comp *c, const struct node *node, void *into)
+{
+	(void)into;
+	if (!read_text(c, node, "name", &c->spec.name))
+		return false;
+	for (const char *p = c->spec.name; *p; p++) {
+		if (*p >= 0x20 && *p < 0x7f)
+			continue;
+		diag_error(&c->diag, &node->range, "the name holds a character that is not printable "
+			   "ASCII; use letters, digits and punctuation");
+		return false;
+	}
+	if (node->text_bytes <= SPEC_MAX_NAME)
+		return true;
+	diag_error(&c->diag, &node->range, "the name has %zu characters; at most %d", node->text_bytes,
+		   SPEC_MAX_NAME);
+	return false;
+}
+
+static const char *profile_name_next(size_t index)
+{
+	return profiles[index] ? profiles[index]->name : NULL;
+}
+
+static const char *profile_names(struct comp *c)
+{
+	const char *text = "";
+
+	for (size_t i = 0; profiles[i]; i++)
+		text = arena_printf(&c->arena, "%s%s%s", text, i ? ", " : "", profiles[i]->name);
+	return text;
+}
+
+static bool read_profile(struct comp *c, const struct node *node, void *into)
+{
+	const char *name;
+
+	(void)into;
+	if (!read_text(c, node, "extends", &name))
+		return false;
+	c->spec.profile = profile_find(name);
+	c->spec.profile_range = node->range;
+	if (c->spec.profile)
+		return true;
+	unknown_name(c, node, "profile", profile_name_next,
+		     arena_printf(&c->arena, "the profiles are %s", profile_names(c)));
+	return false;
+}
+
+/* A spec without `extends` has no meaning to fall back to: there is no nameless default. */
+static void no_profile(struct comp *c)
+{
+	diag_error(&c->diag, &c->root->range, "the spec has no `extends`; name the profile that it "
+		   "starts from: %s", profile_names(c));
+	c->spec.bad |= PART_PROFILE;
+}
+
+static const struct key keys[] = {
+	{ "svmspec", read_version, true, PART_PROFILE },
+	{ "name", read_name, true, 0 },
+	{ "extends", read_profile, false, PART_PROFILE },
+	{ "vars", NULL, false, 0 },
+	{ "memory", spec_read_memory, true, PART_MEMORY },
+	{ "vcpus", spec_read_vcpus, false, PART_VCPUS },
+	{ "control", spec_read_control, false, PART_CONTROL },
+	{ "payload", spec_read_payload, true, PART_PAYLOAD },
+	{ "cpuid", spec_read_cpuid, false, PART_CPUID },
+	{ "msrs", spec_read_msrs, false, PART_MSRS },
+	{ "devices", spec_read_devices, false, PART_DEVICES },
+	{ "exits", spec_read_exits, false, PART_EXITS },
+	{ "expect", spec_read_expect, false, PART_EXPECT },
+};
+
+void spec_read(struct comp *c)
+{
+	struct spec *spec = &c->spec;
+	const struct node *extends = node_get(c->root, "extends");
+
+	spec->vmcb = arena_alloc(&c->arena, sizeof(*spec->vmcb) + VMCB_PAGE_BYTES);
+	spec->vmcb = (void *)(((uintptr_t)spec->vmcb + VMCB_PAGE_BYTES - 1) &
+			      ~(uintptr_t)(VMCB_PAGE_BYTES - 1));
+	spec->state = arena_alloc(&c->arena, sizeof(*spec->state));
+	spec->field_range = arena_alloc(&c->arena, vmcb_field_count * sizeof(struct range));
+	spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count * sizeof(struct range));
+	spec->vcpu_count = 1;
+	exit_defaults(spec);
+	/* The profile comes first, wherever the spec names it: everything else is relative to it. */
+	if (!extends)
+		no_profile(c);
+	else if (extends->kind == NODE_SCALAR && profile_find(extends->text)) {
+		spec->profile = profile_find(extends->text);
+		profile_apply(c);
+	}
+	read_map(c, c->root, "the spec", keys, sizeof(keys) / sizeof(keys[0]), NULL);
+}
+
+const struct range *spec_field_range(const struct comp *c, const char *name)
+{
+	for (size_t i = 0; i < vmcb_field_count; i++)
+		if (vmcb_fields[i].save && !strcmp(vmcb_fields[i].name, name) &&
+		    c->spec.field_range[i].source)
+			return &c->spec.field_range[i];
+	return &c->spec.profile_range;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `cpuid:`: the table that answers CPUID exits. `base: none` starts from zeroes, `base: host` from
+ * the leaves below, taken from the host when the guest asks; no host value is in a template.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "read.h"
+#include "spec_read.h"
+
+#define SUBLEAF SVMRT_CPUID_SUBLEAF
+#define ALL 0xffffffff
+
+/*
+ * APM volume 3, appendix E. Kept: what a guest can use without our help. Not kept: MONITOR, VMX,
+ * TSC-deadline, OSXSAVE, x2APIC and SVM, which the platform of this version does not give; APIC ids
+ * and core counts, which are the host's.
+ */
+static const struct svmrt_cpuid_row host_rows[] = {
+	{ .leaf = 0x0, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x1, .keep = { ALL, 0x0000ff00, 0x76d83201, 0x078bfbff } },
+	{ .leaf = 0x7, .subleaf = 0, .flags = SUBLEAF, .keep = { 0, 0x219c01a9, 0, 0 } },
+	{ .leaf = 0xd, .subleaf = 0, .flags = SUBLEAF, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0xd, .subleaf = 2, .flags = SUBLEAF, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000000, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000001, .keep = { ALL, 0, 0x000001e1, 0x2fd3fbff } },
+	{ .leaf = 0x80000002, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000003, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000004, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000005, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000006, .keep = { ALL, ALL, ALL, ALL } },
+	{ .leaf = 0x80000007, .keep = { 0, 0, 0, 0x100 } },
+	{ .leaf = 0x80000008, .keep = { 0xffff, 0, 0, 0 } },
+};
+
+static void add_row(struct comp *c, const struct svmrt_cpuid_row *row, bool in_set,
+		    const struct range *range)
+{
+	struct spec *spec = &c->spec;
+
+	spec->cpuid = arena_grow(&c->arena, spec->cpuid, spec->cpuid_count, &spec->cpuid_capacity,
+				 sizeof(*spec->cpuid));
+	spec->cpuid[spec->cpuid_count++] = (struct spec_cpuid){ *row, in_set, *range };
+}
+
+static bool read_base(struct comp *c, const struct node *node, void *into)
+{
+	(void)into;
+	if (node->kind == NODE_SCALAR && !strcmp(node->text, "none"))
+		return true;
+	if (node->kind != NODE_SCALAR || strcmp(node->text, "host")) {
+		diag_error(&c->diag, &node->range, "`base` is %s; the rule is `host` or `none`",
+			   node_quote(&c->arena, node));
+		return false;
+	}
+	for (size_t i = 0; i < sizeof(host_rows) / sizeof(host_rows[0]); i++)
+		add_row(c, &host_rows[i], false, &node->range);
+	return true;
+}
+
+struct set_row {
+	struct svmrt_cpuid_row row;
+	bool given[4];
+};
+
+static bool read_leaf(struct comp *c, const struct node *node, void *into)
+{
+	struct set_row *set = into;
+	uint64_t value = 0;
+	bool good = read_number(c, node, "leaf", 32, UNIT_NONE, &value);
+
+	set->row.leaf = (uint32_t)value;
+	return good;
+}
+
+static bool read_subleaf(struct comp *c, const struct node *node, void *into)
+{
+	struct set_row *set = into;
+	uint64_t value = 0;
+	bool good = read_number(c, node, "subleaf", 32, UNIT_NONE, &value);
+
+	set->row.subleaf = (uint32_t)value;
+	set->row.flags = SUBLEAF;
+	return good;
+}
+
+static bool read_answer(struct comp *c, const struct node *node, void *into, unsigned int reg,
+			const char *name)
+{
+	struct set_row *set = into;
+	uint64_t value = 0;
+	bool good = read_number(c, node, name, 32, UNIT_NONE, &value);
+
+	set->row.set[reg] = (uint32_t)value;
+	set->given[reg] = true;
+	return good;
+}
+
+static bool read_eax(struct comp *c, const struct node *node, void *into)
+{
+	return read_answer(c, node, into, 0, "eax");
+}
+
+static bool read_ebx(struct comp *c, const struct node *node, void *into)
+{
+	return read_answer(c, node, into, 1, "ebx");
+}
+
+static bool read_ecx(struct comp *c, const struct node *node, void *into)
+{
+	return read_answer(c, node, into, 2, "ecx");
+}
+
+static bool read_edx(struct comp *c, const struct node *node, void *into)
+{
+	return read_answer(c, node, into, 3, "edx");
+}
+
+static const struct key row_keys[] = {
+	{ "leaf", read_leaf, true, 0 }, { "subleaf", read_subleaf, false, 0 },
+	{ "eax", read_eax, false, 0 }, { "ebx", read_ebx, false, 0 },
+	{ "ecx", read_ecx, false, 0 }, { "edx", read_edx, false, 0 },
+};
+
+static bool same_key(const struct svmrt_cpuid_row *a, const struct svmrt_cpuid_row *b)
+{
+	return a->leaf == b->leaf && a->flags == b->flags && a->subleaf == b->subleaf;
+}
+
+/* Registers that the row gives replace those of the base's row; the others stay as they are. */
+static bool apply_row(struct comp *c, const struct set_row *set, const struct range *range)
+{
+	for (size_t i = 0; i < c->spec.cpuid_count; i++) {
+		struct spec_cpuid *old = &c->spec.cpuid[i];
+
+		if (!same_key(&old->row, &set->row))
+			continue;
+		if (old->in_set) {
+			diag_error(&c->diag, range, "CPUID leaf 0x%x is set twice; merge the rows",
+				   set->row.leaf);
+			diag_note(&c->diag, &old->range, "the first one is here");
+			return false;
+		}
+		for (unsigned int reg = 0; reg < 4; reg++) {
+			if (!set->given[reg])
+				continue;
+			old->row.keep[reg] = 0;
+			old->row.set[reg] = set->row.set[reg];
+		}
+		old->in_set = true;
+		old->range = *range;
+		return true;
+	}
+	add_row(c, &set->row, true, range);
+	return true;
+}
+
+static bool read_set(struct comp *c, const struct node *node, void *into)
+{
+	bool good = true;
+
+	(void)into;
+	if (!want_list(c, node, "set"))
+		return false;
+	for (size_t i = 0; i < node->count; i++) {
+		struct set_row set = { .row = { .leaf = 0 } };
+
+		if (read_map(c, node->items[i], "a CPUID row", row_keys, 6, &set))
+			good &= apply_row(c, &set, &node->items[i]->range);
+		else
+			good = false;
+	}
+	return good;
+}
+
+/* By leaf, and rows for one subleaf before the general row: what a reader of templates wants. */
+static int compare(const void *a, const void *b)
+{
+	const struct svmrt_cpuid_row *x = &((const struct spec_cpuid *)a)->row;
+	const struct svmrt_cpuid_row *y = &((const struct spec_cpuid *)b)->row;
+
+	if (x->leaf != y->leaf)
+		return x->leaf < y->leaf ? -1 : 1;
+	if (x->flags != y->flags)
+		return x->flags ? -1 : 1;
+	return x->subleaf < y->subleaf ? -1 : x->subleaf > y->subleaf;
+}
+
+static const struct key keys[] = {
+	{ "base", read_base, false, 0 }, { "set", read_set, false, 0 },
+};
+
+bool spec_read_cpuid(struct comp *c, const struct node *node, void *into)
+{
+	bool good = read_map(c, node, "cpuid", keys, 2, into);
+
+	if (c->spec.cpuid_count)
+		qsort(c->spec.cpuid, c->spec.cpuid_count, sizeof(*c->spec.cpuid), compare);
+	return good;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* `vcpus:`: their number and the registers that differ from the profile. */
+#include <string.h>
+#include "profile.h"
+#include "read.h"
+#include "spec_read.h"
+
+static bool read_count(struct comp *c, const struct node *node, void *into)
+{
+	uint64_t count = 0;
+
+	(void)into;
+	if (!read_number(c, node, "count", 64, UNIT_NONE, &count))
+		return false;
+	if (count >= 1 && count <= SVMT_MAX_VCPUS) {
+		c->spec.vcpu_count = (uint32_t)count;
+		return true;
+	}
+	diag_error(&c->diag, &node->range, "`count` is %s; the rule is 1 to %u vCPUs",
+		   node_quote(&c->arena, node), SVMT_MAX_VCPUS);
+	return false;
+}
+
+static const char *register_name_next(size_t index)
+{
+	static const char *const others[] = {
+		"rcx", "rdx", "rbx", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+		"r15", "dr0", "dr1", "dr2", "dr3", "xcr0", "es", "cs", "ss", "ds", "fs", "gs", "gdtr",
+		"idtr", "ldtr", "tr",
+	};
+	const size_t count = sizeof(others) / sizeof(others[0]);
+
+	if (index < count)
+		return others[index];
+	for (size_t i = 0, seen = count; i < vmcb_field_count; i++)
+		if (vmcb_fields[i].save && vmcb_fields[i].bytes <= 8 &&
+		    vmcb_fields[i].loaded_by != VMCB_BY_NOTHING && seen++ == index)
+			return vmcb_fields[i].name;
+	return NULL;
+}
+
+/* Fields of features that svmrt.ko does not turn on: it wants them to be zero. */
+static bool loaded(struct comp *c, const struct node *key, const struct vmcb_field_info *field)
+{
+	if (!field || ((field->loaded_by == VMCB_BY_VMRUN || field->loaded_by == VMCB_BY_VMLOAD ||
+			field->loaded_by == VMCB_BY_VMRUN_NP) && strcmp(field->name, "spec_ctrl")))
+		return true;
+	diag_error(&c->diag, &key->range, "%s belongs to a processor feature (%s) that svmrt.ko does not "
+		   "turn on; leave it out", node_quote(&c->arena, key), field->feature);
+	return false;
+}
+
+/* Set one register; `name` is its full name, `key` what the spec says. */
+static bool set_register(struct comp *c, const struct node *key, const char *name,
+			 const struct node *value_node)
+{
+	struct register_place place;
+	uint64_t value = 0;
+	bool good;
+
+	if (!register_find(c, name, &place)) {
+		unknown_name(c, key, "register of a vCPU", register_name_next,
+			     "svmspec(5) lists the names");
+		return false;
+	}
+	if (!loaded(c, key, place.field))
+		return false;
+	if (place.field) {
+		struct range *range = &c->spec.field_range[place.field - vmcb_fields];
+
+		if (range->source) {
+			diag_error(&c->diag, &key->range, "%s is set twice; remove one", name);
+			diag_note(&c->diag, range, "the first one is here");
+			return false;
+		}
+		*range = value_node->range;
+	}
+	if (has_flags(name))
+		good = read_flags(c, value_node, name, register_get(c, &place), &value);
+	else
+		good = read_number(c, value_node, name, place.bits, UNIT_SIZE, &value);
+	if (good)
+		register_set(c, &place, value);
+	return good;
+}
+
+static bool is_segment(const char *name)
+{
+	static const char *const segments[] = {
+		"es", "cs", "ss", "ds", "fs", "gs", "gdtr", "ldtr", "idtr", "tr",
+	};
+
+	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++)
+		if (!strcmp(segments[i], name))
+			return true;
+	return false;
+}
+
+static bool set_segment(struct comp *c, const struct node *key, const struct node *map)
+{
+	bool good = want_map(c, map, key->text);
+
+	for (size_t i = 0; good && i < map->count; i++) {
+		const struct node *part = map->pairs[i].key;
+		const char *name = arena_printf(&c->arena, "%s.%s", key->text, part->text);
+		struct register_place place;
+
+		if (!register_find(c, name, &place)) {
+			diag_error(&c->diag, &part->range, "unknown key %s in %s; its keys are selector, "
+				   "attrib, limit and base", node_quote(&c->arena, part), key->text);
+			return false;
+		}
+		good = set_register(c, part, name, map->pairs[i].value);
+	}
+	return good;
+}
+
+static bool read_state(struct comp *c, const struct node *node, void *into)
+{
+	bool good = want_map(c, node, "state");
+
+	(void)into;
+	for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++) {
+		const struct node *key = node->pairs[i].key, *value = node->pairs[i].value;
+
+		if (is_segment(key->text))
+			good &= set_segment(c, key, value);
+		else
+			good &= set_register(c, key, key->text, value);
+	}
+	return good;
+}
+
+static const struct key keys[] = {
+	{ "count", read_count, false, 0 }, { "state", read_state, false, 0 },
+};
+
+bool spec_read_vcpus(struct comp *c, const struct node *node, void *into)
+{
+	return read_map(c, node, "vcpus", keys, 2, into);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The compiler as a library (libsvmc.a): a spec file in, the bytes of a template out. Messages go to
+ * a stream of the caller's; nothing exits, nothing is kept between calls.
+ */
+#ifndef SVMC_SVMC_H
+#define SVMC_SVMC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct svmc_options {
+	const char *const *defines;	/* "name=value", over `vars:` of the spec */
+	size_t define_count;
+	bool colour;			/* colour the messages */
+	bool json_diagnostics;		/* one JSON object a line instead of text */
+};
+
+struct svmc_image {
+	uint8_t *bytes;			/* a whole .svmt file; svmc_image_free() */
+	uint64_t length;
+	char name[64];			/* the spec's name */
+};
+
+/* Exit statuses of svmc, and what svmc_compile_file() returns. */
+enum svmc_status { SVMC_OK = 0, SVMC_DIAGNOSED = 1, SVMC_USAGE = 2, SVMC_IO = 3 };
+
+/*
+ * Compile the spec at `path` ("-": standard input). `options` may be NULL. On SVMC_OK `out` holds the
+ * template; on SVMC_DIAGNOSED or SVMC_IO messages were written to `diag` and `out` is empty.
+ */
+int svmc_compile_file(const char *path, const struct svmc_options *options,
+		      struct svmc_image *out, FILE *diag);
+
+void svmc_image_free(struct svmc_image *image);
+
+#endif
