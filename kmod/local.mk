@@ -7,6 +7,7 @@ KMOD_FILES = Kbuild compat.h control.c control.h enter.S event.c event.h exit.c 
 KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def
 KMOD_DEPS = $(KMOD_FILES:%=$(srcdir)/kmod/%) $(KMOD_TABLES:%=$(srcdir)/include/svmkit/%)
+dist_man_MANS += man/svmrt.4
 EXTRA_DIST += $(KMOD_FILES:%=kmod/%) kmod/README
 
 # Copy into $(1), then let Kbuild build there with the further arguments of make in $(2).
