@@ -206,6 +206,7 @@ enum rpc_status guest_destroy(struct guest *guest)
 		return RPC_LOST;
 	if (guest->vm > 0)
 		status = rpc_call(guest->rpc, "vm.destroy", vm_params(guest), NULL);
+	rpc_drop_notes(guest->rpc);
 	if (status == RPC_OK && guest->template[0]) {
 		params = cJSON_CreateObject();
 		cJSON_AddStringToObject(params, "template", guest->template);

@@ -98,16 +98,23 @@ void rpc_note_free(struct rpc_note *note)
 	free(note);
 }
 
-void rpc_close(struct rpc *rpc)
+void rpc_drop_notes(struct rpc *rpc)
 {
 	struct rpc_note *note;
 
-	if (!rpc)
-		return;
 	while ((note = rpc->head)) {
 		rpc->head = note->next;
 		rpc_note_free(note);
 	}
+	rpc->tail = &rpc->head;
+	rpc->queued_bytes = 0;
+}
+
+void rpc_close(struct rpc *rpc)
+{
+	if (!rpc)
+		return;
+	rpc_drop_notes(rpc);
 	wire_close(&rpc->wire);
 	free(rpc->path);
 	free(rpc);

@@ -62,6 +62,8 @@ enum rpc_status rpc_call(struct rpc *rpc, const char *method, cJSON *params, cJS
 /* The next notification, in order of arrival; the caller frees it with rpc_note_free(). */
 enum rpc_status rpc_next(struct rpc *rpc, int64_t deadline, struct rpc_note **note);
 void rpc_note_free(struct rpc_note *note);
+/* Forget what is queued: it is about a VM that is gone, and numbers may be used again. */
+void rpc_drop_notes(struct rpc *rpc);
 
 /* One sentence about the last failure, safe for a terminal; and the daemon's code and data. */
 const char *rpc_text(const struct rpc *rpc);
