@@ -31,7 +31,7 @@ struct json_slice {
 
 /* These two take text that json_check() accepted. */
 
-/* The text of member `name` of the object `object`; false when there is none. First one counts. */
+/* The text of member `name` of the object; the first one counts. False, `*value` changed: none. */
 bool json_slice_member(struct json_slice object, const char *name, struct json_slice *value);
 /* The next element of an array; begin with `*at` 0. False at the end. */
 bool json_slice_element(struct json_slice array, size_t *at, struct json_slice *value);

@@ -12,8 +12,12 @@
 #include "log.h"
 #include "rpc.h"
 
-#define INPUT_START_BYTES 4096u
+#define INPUT_START_BYTES (64u << 10)	/* every client may have that much, whatever the others do */
+#define INPUT_MOST_BYTES (LIMIT_LINE_BYTES + INPUT_START_BYTES)
 #define INPUT_SPARE_BYTES 2048u
+
+/* Where the rest of a line that is skipped goes; of no use outside one read callback. */
+static char discarded[INPUT_START_BYTES];
 
 static void set_capacity(struct client *client, size_t capacity)
 {
@@ -27,7 +31,10 @@ static bool grow(struct client *client)
 	size_t capacity = client->input_capacity ? client->input_capacity * 2 : INPUT_START_BYTES;
 	char *input;
 
-	if (client->daemon->input_bytes + capacity - client->input_capacity > LIMIT_INPUT_BYTES) {
+	if (capacity > INPUT_MOST_BYTES)
+		capacity = INPUT_MOST_BYTES;
+	if (capacity > INPUT_START_BYTES &&
+	    client->daemon->input_bytes + capacity - client->input_capacity > LIMIT_INPUT_BYTES) {
 		rpc_refuse_line(client, "input_bytes", LIMIT_INPUT_BYTES,
 				"all clients together send too much at once; this line is skipped: "
 				"send it again later");
@@ -46,8 +53,7 @@ static bool grow(struct client *client)
 static void skip_rest_of_line(struct client *client)
 {
 	client->skipping = true;
-	client->input_bytes = 0;
-	client->input_scanned = 0;
+	client_input_free(client);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
@@ -55,19 +61,22 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 	struct client *client = handle->data;
 
 	(void)suggested;
-	if (client->input_capacity - client->input_bytes < INPUT_SPARE_BYTES && !grow(client))
+	if (!client->skipping &&
+	    client->input_capacity - client->input_bytes < INPUT_SPARE_BYTES && !grow(client))
 		skip_rest_of_line(client);
-	*buffer = uv_buf_init(client->input + client->input_bytes,
-			      (unsigned int)(client->input_capacity - client->input_bytes));
+	if (client->skipping)
+		*buffer = uv_buf_init(discarded, sizeof(discarded));
+	else
+		*buffer = uv_buf_init(client->input + client->input_bytes,
+				      (unsigned int)(client->input_capacity -
+						     client->input_bytes));
 }
 
 static void one_line(struct client *client, const char *line, size_t length)
 {
 	if (length && line[length - 1] == '\r')
 		length--;
-	if (client->skipping)
-		client->skipping = false;
-	else if (length > LIMIT_LINE_BYTES)
+	if (length > LIMIT_LINE_BYTES)
 		rpc_refuse_line(client, "line_bytes", LIMIT_LINE_BYTES,
 				"the line is longer than a message may be; it is skipped");
 	else if (length)
@@ -90,10 +99,7 @@ static void take_lines(struct client *client)
 	client->input_bytes -= start;
 	memmove(client->input, client->input + start, client->input_bytes);
 	client->input_scanned = client->input_bytes;
-	if (client->skipping) {
-		client->input_bytes = 0;
-		client->input_scanned = 0;
-	} else if (client->input_bytes > LIMIT_LINE_BYTES) {
+	if (client->input_bytes > LIMIT_LINE_BYTES) {
 		rpc_refuse_line(client, "line_bytes", LIMIT_LINE_BYTES,
 				"the line is longer than a message may be; it is skipped");
 		skip_rest_of_line(client);
@@ -103,11 +109,29 @@ static void take_lines(struct client *client)
 /* A big template must not pin its buffer for as long as the client stays connected. */
 static void shrink(struct client *client)
 {
-	if (client->input_capacity > 16 * INPUT_START_BYTES && !client->input_bytes) {
-		free(client->input);
-		client->input = NULL;
-		set_capacity(client, 0);
+	if (client->input_capacity > INPUT_START_BYTES && !client->input_bytes)
+		client_input_free(client);
+}
+
+/* The skipped line's end: what follows it is input again. */
+static void end_of_skipped(struct client *client, size_t bytes)
+{
+	const char *end = memchr(discarded, '\n', bytes);
+	size_t rest;
+
+	if (!end)
+		return;
+	client->skipping = false;
+	rest = bytes - (size_t)(end + 1 - discarded);
+	if (!rest)
+		return;
+	if (!grow(client)) {
+		skip_rest_of_line(client);
+		return;
 	}
+	memcpy(client->input, end + 1, rest);
+	client->input_bytes = rest;
+	take_lines(client);
 }
 
 static bool peer_is_gone(struct client *client)
@@ -140,19 +164,20 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
 {
 	struct client *client = stream->data;
 
-	(void)buffer;
 	if (bytes == UV_EOF) {
 		input_ended(client);
 		return;
 	}
-	if (bytes == UV_ENOBUFS)
-		return;
 	if (bytes < 0) {
 		client_close(client);
 		return;
 	}
-	client->input_bytes += (size_t)bytes;
-	take_lines(client);
+	if (buffer->base == discarded) {
+		end_of_skipped(client, (size_t)bytes);
+	} else {
+		client->input_bytes += (size_t)bytes;
+		take_lines(client);
+	}
 	shrink(client);
 	client_input_update(client);
 }

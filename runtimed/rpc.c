@@ -45,9 +45,10 @@ static const char *request_fault(const cJSON *message, const struct json_slice *
 /* The id as it came, if it is a string, a number or null. */
 static bool take_id(struct rpc_request *request, struct json_slice object, struct json_slice *id)
 {
-	*id = (struct json_slice){ NULL, 0 };
-	if (!json_slice_member(object, "id", id))
+	if (!json_slice_member(object, "id", id)) {
+		*id = (struct json_slice){ NULL, 0 };
 		return true;
+	}
 	if (id->text[0] == '{' || id->text[0] == '[' || id->text[0] == 't' || id->text[0] == 'f') {
 		request->id = need_copy("null", 4);
 		return false;

@@ -5,8 +5,8 @@
 
 void rpc_console_attach(struct rpc_request *request)
 {
-	struct vm *vm = rpc_vm_of(request);
 	struct client *client = request->client;
+	struct vm *vm = rpc_vm_of(request);
 	cJSON *result;
 
 	if (!vm)

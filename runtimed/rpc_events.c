@@ -7,8 +7,8 @@
 
 void rpc_events_subscribe(struct rpc_request *request)
 {
-	struct vm *vm = rpc_vm_of(request);
 	bool lossless = request->args[1].given && !strcmp(request->args[1].text, "lossless");
+	struct vm *vm = rpc_vm_of(request);
 	struct subscription *subscription;
 	cJSON *result;
 

@@ -25,7 +25,7 @@ void rpc_events_unsubscribe(struct rpc_request *request);
 void rpc_console_attach(struct rpc_request *request);
 void rpc_stats_get(struct rpc_request *request);
 
-/* The VM that args[0] numbers; or NULL, and the request is answered. */
+/* The VM that args[0] numbers; or NULL, and the request is answered and freed. */
 struct vm *rpc_vm_of(struct rpc_request *request);
 /* The array of vm.info and stats.get. */
 cJSON *rpc_vcpu_stats(const struct vm *vm);

@@ -150,8 +150,8 @@ static cJSON *regs_json(const struct svmrt_vcpu_state *state, const struct svmk_
 
 static struct vcpu *stopped_vcpu(struct rpc_request *request)
 {
-	const struct vm *vm = rpc_vm_of(request);
 	uint64_t index = request->args[1].number;
+	const struct vm *vm = rpc_vm_of(request);
 
 	if (!vm)
 		return NULL;

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "json_check.h"
+#include "limits.h"
 #include "log.h"
 #include "template.h"
 
@@ -24,16 +26,33 @@ struct template *template_find(struct daemon *daemon, const char *identity)
 	return NULL;
 }
 
-/* The name in META, if it says one. */
-static void take_name(struct template *template)
+/*
+ * The name in META, if it says one, cut to what a name may have. META is a hostile text like any
+ * other: it is checked before cJSON recurses into it, and the cut leaves whole characters.
+ */
+static int take_name(struct template *template, struct svmt_error *error)
 {
 	const struct svmt_view *view = &template->view;
-	cJSON *meta = cJSON_ParseWithLength(view->meta, view->meta_bytes);
-	const cJSON *name = cJSON_GetObjectItemCaseSensitive(meta, "name");
+	struct json_check_error bad;
+	const cJSON *name;
+	cJSON *meta;
+	bool invalid;
 
-	if (cJSON_IsString(name))
+	if (json_check(view->meta, view->meta_bytes, LIMIT_NESTING, &bad)) {
+		error->offset = (uint64_t)(view->meta - (const char *)view->image) + bad.offset;
+		snprintf(error->text, sizeof(error->text), "offset 0x%llx: META is not JSON: %s",
+			 (unsigned long long)error->offset, bad.text);
+		return -1;
+	}
+	meta = cJSON_ParseWithLength(view->meta, view->meta_bytes);
+	name = cJSON_GetObjectItemCaseSensitive(meta, "name");
+	if (cJSON_IsString(name)) {
 		snprintf(template->name, sizeof(template->name), "%s", name->valuestring);
+		template->name[json_utf8_prefix(template->name, strlen(template->name),
+						&invalid)] = '\0';
+	}
 	cJSON_Delete(meta);
+	return 0;
 }
 
 struct template *template_load(struct daemon *daemon, void *image, uint64_t bytes,
@@ -44,7 +63,7 @@ struct template *template_load(struct daemon *daemon, void *image, uint64_t byte
 	template->daemon = daemon;
 	template->image = image;
 	template->mem_fd = -1;
-	if (svmt_view_open(&template->view, image, bytes, error)) {
+	if (svmt_view_open(&template->view, image, bytes, error) || take_name(template, error)) {
 		free(image);
 		free(template);
 		return NULL;
@@ -56,7 +75,6 @@ struct template *template_load(struct daemon *daemon, void *image, uint64_t byte
 		free(template);
 		return same;
 	}
-	take_name(template);
 	for (uint32_t i = 0; i < template->view.region_count; i++)
 		template->memory_bytes += template->view.regions[i].bytes;
 	list_append(&daemon->templates, &template->link);

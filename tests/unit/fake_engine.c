@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fake engine: rings, kicks and exits behave as svmrt.h says, guests are a few numbers. A vCPU's
+ * descriptor is an eventfd that is readable while its ring has unread records; RUN clears it, since
+ * only RUN's thread can notice that the daemon consumed.
+ */
+#include <config.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#include "fake_engine.h"
+#include <svmkit/vmcb.h>
+
+#define MAX_FDS 1024
+#define GPR_RBX 3
+#define GPR_RBP 5
+#define GPR_RSI 6
+#define GPR_RDI 7
+
+struct fake_vcpu {
+	int fd;
+	struct svmk_vmcb vmcb;
+	struct svmrt_vcpu_state state;
+	struct engine_pages pages;
+	atomic_bool kicked;
+	uint64_t seq, text, events;
+	bool mapped;
+};
+
+static struct fake_vcpu *by_fd[MAX_FDS];
+
+static int fake_info(const struct engine *engine, struct svmrt_info *info,
+		     struct engine_error *error)
+{
+	(void)engine;
+	(void)error;
+	memset(info, 0, sizeof(*info));
+	info->abi_version = SVMRT_ABI_VERSION;
+	info->caps = SVMRT_CAP_NPT;
+	info->svm_features = 1;
+	info->max_vcpus = 255;
+	return 0;
+}
+
+static int fake_create_mem(const struct engine *engine, uint64_t bytes, struct engine_error *error)
+{
+	int fd = memfd_create("fake", MFD_CLOEXEC);
+
+	(void)engine;
+	if (fd < 0 || ftruncate(fd, (off_t)bytes))
+		return engine_fail(error, errno, "memfd", "");
+	return fd;
+}
+
+static int fake_create_vm(const struct engine *engine, struct engine_error *error)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	(void)engine;
+	return fd < 0 ? engine_fail(error, errno, "eventfd", "") : fd;
+}
+
+static int fake_map(int vm_fd, struct svmrt_map *map, struct engine_error *error)
+{
+	(void)vm_fd;
+	return map->mem_fd < 0 ? engine_fail(error, EBADF, "map", "no memory object") : 0;
+}
+
+static int fake_policy(int vm_fd, struct svmrt_policy *policy, struct engine_error *error)
+{
+	(void)vm_fd;
+	return policy->rule_count ? 0 : engine_fail(error, EINVAL, "policy", "no rules");
+}
+
+static int fake_create_vcpu(int vm_fd, struct svmrt_create_vcpu *create, struct engine_error *error)
+{
+	struct fake_vcpu *vcpu;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	(void)vm_fd;
+	if (fd < 0 || fd >= MAX_FDS)
+		return engine_fail(error, EMFILE, "vcpu", "");
+	vcpu = calloc(1, sizeof(*vcpu));
+	vcpu->fd = fd;
+	memcpy(&vcpu->vmcb, (const void *)(uintptr_t)create->vmcb, sizeof(vcpu->vmcb));
+	memcpy(&vcpu->state, (const void *)(uintptr_t)create->state, sizeof(vcpu->state));
+	vcpu->text = vcpu->state.gpr[GPR_RSI];
+	vcpu->events = vcpu->state.gpr[GPR_RBX];
+	if (vcpu->state.gpr[GPR_RDI] == FAKE_ENDLESS)
+		vcpu->events = UINT64_MAX;
+	by_fd[fd] = vcpu;
+	return fd;
+}
+
+static int fake_map_vcpu(int vcpu_fd, uint32_t entries, struct engine_pages *pages,
+			 struct engine_error *error)
+{
+	size_t bytes = 2 * 4096 + entries * sizeof(struct svmrt_event);
+	char *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return engine_fail(error, errno, "mmap", "");
+	*pages = (struct engine_pages){
+		.run = (void *)at, .ring = (void *)(at + 4096), .records = (void *)(at + 8192),
+		.entries = entries, .bytes = bytes,
+	};
+	by_fd[vcpu_fd]->pages = *pages;
+	by_fd[vcpu_fd]->mapped = true;
+	return 0;
+}
+
+/* The daemon frees a vCPU by unmapping and closing it: here the pages tell which one it was. */
+static void fake_unmap_vcpu(struct engine_pages *pages)
+{
+	for (unsigned int i = 0; pages->run && i < MAX_FDS; i++) {
+		if (!by_fd[i] || by_fd[i]->pages.run != pages->run)
+			continue;
+		free(by_fd[i]);
+		by_fd[i] = NULL;
+	}
+	if (pages->run)
+		munmap(pages->run, pages->bytes);
+	memset(pages, 0, sizeof(*pages));
+}
+
+static void set_readable(struct fake_vcpu *vcpu, bool readable)
+{
+	uint64_t one = 1;
+	ssize_t done = readable ? write(vcpu->fd, &one, sizeof(one)) :
+		read(vcpu->fd, &one, sizeof(one));
+
+	(void)done;	/* EAGAIN: was so already */
+}
+
+/* False: the ring is full and lossless. */
+static bool put_event(struct fake_vcpu *vcpu)
+{
+	struct svmrt_ring *ring = vcpu->pages.ring;
+	struct svmrt_event *slots = (struct svmrt_event *)(uintptr_t)vcpu->pages.records;
+	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE), head = ring->head;
+
+	if (head - tail == vcpu->pages.entries) {
+		if (__atomic_load_n(&ring->lossless, __ATOMIC_ACQUIRE))
+			return false;
+		ring->dropped++;
+		vcpu->seq++;
+		return true;
+	}
+	slots[head % vcpu->pages.entries] = (struct svmrt_event){
+		.seq = vcpu->seq++, .tsc = vcpu->seq * 1000, .code = SVM_EXIT_CODE_RDTSC,
+		.rip = 0x1000, .rax = head, .flags = SVMRT_DO_SKIP << 8,
+	};
+	__atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static int leave(struct fake_vcpu *vcpu, uint32_t reason, uint64_t code, uint64_t info1,
+		 uint64_t info2)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	run->reason = reason;
+	run->dirty = 0;
+	run->exitcode = code;
+	run->exitinfo1 = info1;
+	run->exitinfo2 = info2;
+	run->rip = 0x1000;
+	memcpy(run->gpr, vcpu->state.gpr, sizeof(run->gpr));
+	set_readable(vcpu, true);
+	return 0;
+}
+
+static int leave_npf(struct fake_vcpu *vcpu, const char *insn, uint8_t bytes)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	memcpy(run->insn, insn, bytes);
+	run->insn_bytes = bytes;
+	return leave(vcpu, SVMRT_RUN_EXIT, SVM_EXIT_CODE_NPF, 4, 0xfee00000);
+}
+
+static int spin(struct fake_vcpu *vcpu)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (!atomic_exchange(&vcpu->kicked, false)) {
+		const struct svmrt_ring *ring = vcpu->pages.ring;
+
+		if (__atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) == ring->head)
+			set_readable(vcpu, false);
+		nanosleep(&pause, NULL);
+	}
+	return leave(vcpu, SVMRT_RUN_KICKED, 0, 0, 0);
+}
+
+static int end_of_guest(struct fake_vcpu *vcpu)
+{
+	uint64_t end = vcpu->state.gpr[GPR_RDI];
+
+	switch (end) {
+	case FAKE_SHUTDOWN: return leave(vcpu, SVMRT_RUN_SHUTDOWN, SVM_EXIT_CODE_SHUTDOWN, 0, 0);
+	case FAKE_INVALID: return leave(vcpu, SVMRT_RUN_INVALID, SVM_EXIT_CODE_INVALID, 0, 0);
+	case FAKE_BROKEN:
+		strcpy(vcpu->pages.run->text, "the fake is broken");
+		return leave(vcpu, SVMRT_RUN_BROKEN, 0, 0, 0);
+	case FAKE_SPIN: return spin(vcpu);
+	case FAKE_DEBUG_EXIT:
+		vcpu->state.gpr[0] = vcpu->state.gpr[GPR_RBP];
+		return leave(vcpu, SVMRT_RUN_EXIT, SVM_EXIT_CODE_IOIO, 0xf40010, 0x1002);
+	case FAKE_NO_HANDLER: return leave(vcpu, SVMRT_RUN_EXIT, SVM_EXIT_CODE_RDTSC, 0, 0);
+	case FAKE_STRING_IO: return leave(vcpu, SVMRT_RUN_EXIT, SVM_EXIT_CODE_IOIO, 0x3f8001c, 0);
+	case FAKE_MOV:
+		vcpu->state.gpr[GPR_RDI] = FAKE_STOP;
+		return leave_npf(vcpu, "\x8b\x07", 2);
+	case FAKE_ADD: return leave_npf(vcpu, "\x01\x07", 2);
+	default: return leave(vcpu, SVMRT_RUN_STOP, SVM_EXIT_CODE_VMMCALL, 0, 0);
+	}
+}
+
+static int fake_run(int vcpu_fd)
+{
+	struct fake_vcpu *vcpu = by_fd[vcpu_fd];
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	if (run->dirty & SVMRT_DIRTY_GPR)
+		memcpy(vcpu->state.gpr, run->gpr, sizeof(run->gpr));
+	run->dirty = 0;
+	while (vcpu->events) {
+		if (!put_event(vcpu))
+			return leave(vcpu, SVMRT_RUN_RING_FULL, 0, 0, 0);
+		vcpu->events--;
+		if (vcpu->seq % 64 == 1)
+			set_readable(vcpu, true);
+		if (atomic_exchange(&vcpu->kicked, false))
+			return leave(vcpu, SVMRT_RUN_KICKED, 0, 0, 0);
+	}
+	if (vcpu->text) {
+		vcpu->text--;
+		vcpu->state.gpr[0] = vcpu->state.gpr[GPR_RBP] + vcpu->text % 10;
+		return leave(vcpu, SVMRT_RUN_EXIT, SVM_EXIT_CODE_IOIO, 0x3f80010, 0x1002);
+	}
+	return end_of_guest(vcpu);
+}
+
+static int fake_kick(int vcpu_fd)
+{
+	atomic_store(&by_fd[vcpu_fd]->kicked, true);
+	return 0;
+}
+
+static int fake_stats(int vcpu_fd, struct svmrt_stats *stats)
+{
+	memset(stats, 0, sizeof(*stats));
+	/* The thread may be counting: a torn value is no matter here, a data race would be. */
+	stats->events = __atomic_load_n(&by_fd[vcpu_fd]->seq, __ATOMIC_RELAXED);
+	stats->exits[svmrt_exit_slot(SVM_EXIT_CODE_RDTSC)] = stats->events;
+	return 0;
+}
+
+static int fake_image(int vcpu_fd, struct svmrt_vcpu_image *image)
+{
+	memcpy((void *)(uintptr_t)image->vmcb, &by_fd[vcpu_fd]->vmcb, 4096);
+	memcpy((void *)(uintptr_t)image->state, &by_fd[vcpu_fd]->state, 4096);
+	return 0;
+}
+
+void fake_engine_init(struct engine *engine)
+{
+	*engine = (struct engine){
+		.name = "fake", .device = "no device",
+		.info = fake_info, .create_mem = fake_create_mem, .create_vm = fake_create_vm,
+		.map = fake_map, .policy = fake_policy, .create_vcpu = fake_create_vcpu,
+		.map_vcpu = fake_map_vcpu, .unmap_vcpu = fake_unmap_vcpu,
+		.run = fake_run, .kick = fake_kick, .stats = fake_stats, .image = fake_image,
+	};
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An engine without hardware for the daemon's tests: a vCPU's registers in the template say what it
+ * "does". RSI: characters written to port 0x3f8. RBX: events put into the ring meanwhile. RDI: how
+ * the run ends (enum fake_end). RBP: value for the debug exit port, or first byte of text.
+ */
+#ifndef TESTS_FAKE_ENGINE_H
+#define TESTS_FAKE_ENGINE_H
+
+#include "engine.h"
+
+enum fake_end {
+	FAKE_STOP, FAKE_SHUTDOWN, FAKE_INVALID, FAKE_BROKEN, FAKE_SPIN, FAKE_DEBUG_EXIT,
+	FAKE_NO_HANDLER, FAKE_STRING_IO, FAKE_MOV, FAKE_ADD, FAKE_ENDLESS,
+};
+
+void fake_engine_init(struct engine *engine);
+
+#endif
