@@ -65,7 +65,7 @@ not_in_appliance() {
 
 @test "status names the kernel and the control socket, which is private" {
 	run -0 lab status
-	[[ $output == *"e2e is up"*"kernel "*"processors"*"socket $STATE/control.sock"* ]]
+	[[ $output == *"e2e is up"*"kernel "*"processors 2"*"socket $STATE/control.sock"* ]]
 	run -0 lab status --socket
 	[ "$output" = "$STATE/control.sock" ]
 	[ "$(stat -c %a "$STATE/control.sock")" = 600 ]
@@ -157,6 +157,7 @@ not_in_appliance() {
 	run -2 lab run --no-such-option true
 	run -2 lab run
 	run -2 lab up --smp 0
+	run -2 lab up --icount --smp 2
 	run -2 lab up --add nonsense
 	run -2 lab -n ../evil status
 	run -2 lab run --time-limit never true
