@@ -26,7 +26,7 @@ static struct range spec_line(const struct node *node, unsigned long line)
  * One line of output: "payload.s:LINE: Error: TEXT" of as, "payload.s:LINE: undefined reference.." or
  * "ld: payload.s:LINE: ..." of ld. Lines without a place are headings, and are told if nothing else.
  */
-static bool show_message(struct comp *c, const struct node *node, char *line)
+static bool show_message(struct comp *c, const struct node *node, const char *tool, char *line)
 {
 	char *at = strstr(line, "payload.s:"), *end;
 	struct range range;
@@ -39,14 +39,15 @@ static bool show_message(struct comp *c, const struct node *node, char *line)
 		return false;
 	end += 1 + strspn(end + 1, " ");
 	range = spec_line(node, number);
+	if (!strncmp(end, "Warning: ", 9)) {
+		diag_warning(&c->diag, &range, "%s: %s", tool, end + 9);
+		return true;
+	}
 	if (!strncmp(end, "Error: ", 7))
-		diag_error(&c->diag, &range, "as: %s", end + 7);
-	else if (!strncmp(end, "Warning: ", 9))
-		diag_warning(&c->diag, &range, "as: %s", end + 9);
+		end += 7;
 	else if (!strncmp(end, "(.", 2) && strstr(end, "): "))
-		diag_error(&c->diag, &range, "ld: %s", strstr(end, "): ") + 3);
-	else
-		diag_error(&c->diag, &range, "as: %s", end);
+		end = strstr(end, "): ") + 3;	/* ld names section and offset */
+	diag_error(&c->diag, &range, "%s: %s", tool, end);
 	return true;
 }
 
@@ -60,7 +61,7 @@ static void show_messages(struct comp *c, const struct node *node, const char *d
 
 	while (file && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = 0;
-		if (!show_message(c, node, line))
+		if (!show_message(c, node, tool, line))
 			memcpy(last, line, sizeof(last));
 	}
 	if (file)

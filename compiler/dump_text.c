@@ -15,9 +15,13 @@ static void show_field(void *argument, const struct vmcb_field_info *field, uint
 	const struct printer *p = argument;
 	char bits[128];
 
+	fprintf(p->out, "    %-22s 0x%" PRIx64, field->name, value);
+	if (*field->meaning)
+		fprintf(p->out, "  %s", field->meaning);
 	flags_text(field->save ? field->name : "", value, bits, sizeof(bits));
-	fprintf(p->out, "    %-22s 0x%-18" PRIx64 "%s%s%s%s\n", field->name, value,
-		*field->meaning ? " " : "", field->meaning, *bits ? " " : "", bits);
+	if (*bits)
+		fprintf(p->out, "  %s", bits);
+	fprintf(p->out, "\n");
 }
 
 static void show_intercept(void *argument, const struct svm_intercept_info *row)

@@ -1,0 +1,261 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# svmc from outside: goldens, diagnostics whole, exit statuses, files replaced only on success.
+# UPDATE_GOLDEN=1 writes the goldens anew; read the difference before committing it.
+
+setup() {
+	svmc=$SVMKIT_BUILD/svmc
+	golden=$SVMKIT_SRC/tests/golden
+	export LC_ALL=C
+	unset NO_COLOR
+	cd "$BATS_TEST_TMPDIR"
+}
+
+spec() {
+	local file=$1
+	shift
+	printf 'svmspec: 1\nname: t\nextends: long64\nmemory: [ { at: 0, size: 2MiB } ]\n' >"$file"
+	printf '%s\n' "$@" >>"$file"
+}
+
+@test "every bad spec gets its whole message and status 1, or 3 for a file that is not there" {
+	cd "$golden/bad"
+	for yaml in *.yaml; do
+		rule=${yaml%.yaml}
+		status=0
+		"$svmc" check "$yaml" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+		[ -z "$UPDATE_GOLDEN" ] || cp "$BATS_TEST_TMPDIR/err" "$rule.stderr"
+		diff -u "$rule.stderr" "$BATS_TEST_TMPDIR/err"
+		[ ! -s "$BATS_TEST_TMPDIR/out" ]
+		expected=1
+		[ "$rule" != payload-missing-file ] || expected=3
+		echo "$rule: status $status"
+		[ "$status" -eq "$expected" ]
+	done
+}
+
+@test "every named check has a bad spec that shows its message" {
+	for name in $("$svmc" check --list | cut -d' ' -f1); do
+		echo "$name"
+		grep -q "\[$name," "$golden"/bad/*.stderr
+	done
+}
+
+@test "good specs compile to the bytes that their golden dump shows" {
+	for dump in "$golden"/good/*.dump; do
+		name=$(basename "$dump" .dump)
+		yaml=$golden/good/$name.yaml
+		[ -e "$yaml" ] || yaml=$SVMKIT_SRC/specs/$name.yaml
+		"$svmc" compile -o t.svmt "$yaml"
+		"$svmc" dump t.svmt >t.dump
+		[ -z "$UPDATE_GOLDEN" ] || cp t.dump "$dump"
+		diff -u "$dump" t.dump
+	done
+}
+
+@test "every example has a golden" {
+	for yaml in "$SVMKIT_SRC"/specs/*.yaml; do
+		[ -e "$golden/good/$(basename "$yaml" .yaml).dump" ]
+	done
+}
+
+@test "the same spec gives the same bytes from another directory, locale, time zone and day" {
+	"$svmc" compile -o a.svmt "$golden/good/everything.yaml"
+	mkdir elsewhere
+	cp "$golden/good/everything.yaml" "$golden/good/payload.bin" elsewhere/
+	touch -d 2001-01-01 elsewhere/*
+	(cd elsewhere && LC_ALL=C.UTF-8 TZ=Asia/Tokyo TMPDIR=$PWD "$svmc" compile everything.yaml)
+	cmp a.svmt elsewhere/everything.svmt
+	"$svmc" compile -o b.svmt "$SVMKIT_SRC/specs/tour.yaml"
+	cp "$SVMKIT_SRC/specs/tour.yaml" elsewhere/
+	(cd elsewhere && TMPDIR=$PWD "$svmc" compile tour.yaml)
+	cmp b.svmt elsewhere/tour.svmt
+	[ "$(ls elsewhere)" = "$(printf 'everything.svmt\neverything.yaml\npayload.bin\ntour.svmt\ntour.yaml')" ]
+}
+
+@test "the default output is the spec's name with .svmt in the current directory" {
+	"$svmc" compile "$SVMKIT_SRC/specs/hello.yaml"
+	[ -s hello.svmt ]
+}
+
+@test "an output file is neither written nor replaced when the spec has errors" {
+	spec spec.yaml 'payload: nothing'
+	echo precious >out.svmt
+	run "$svmc" compile -o out.svmt spec.yaml
+	[ "$status" -eq 1 ]
+	[ "$(cat out.svmt)" = precious ]
+	run "$svmc" compile spec.yaml
+	[ "$status" -eq 1 ]
+	[ "$(ls)" = "$(printf 'out.svmt\nspec.yaml')" ]
+}
+
+@test "an output in a directory that is not there is an I/O error, status 3" {
+	spec spec.yaml 'payload: none'
+	run "$svmc" compile -o nowhere/out.svmt spec.yaml
+	[ "$status" -eq 3 ]
+	[[ "$output" == *"cannot write nowhere/out.svmt: No such file or directory"* ]]
+}
+
+@test "output through a link replaces the file and keeps the link, the mode and standard output" {
+	spec spec.yaml 'payload: none'
+	: >real.svmt
+	chmod 640 real.svmt
+	ln -s real.svmt link.svmt
+	"$svmc" compile -o link.svmt spec.yaml
+	[ -L link.svmt ]
+	[ "$(stat -c %a real.svmt)" = 640 ]
+	"$svmc" compile -o - spec.yaml >stdout.svmt
+	cmp real.svmt stdout.svmt
+	"$svmc" compile -o /dev/null spec.yaml
+	[ -c /dev/null ]
+}
+
+@test "a spec from standard input needs an output name" {
+	spec spec.yaml 'payload: none'
+	run "$svmc" compile - <spec.yaml
+	[ "$status" -eq 2 ]
+	"$svmc" compile -o out.svmt - <spec.yaml
+	[ -s out.svmt ]
+}
+
+@test "-D changes a variable of the spec, and only one that is there" {
+	spec spec.yaml 'vars: { entry: 0x1000 }' 'payload: none' 'vcpus: { state: { rip: $(entry) } }'
+	"$svmc" compile -D entry=0x2000 -o t.svmt spec.yaml
+	"$svmc" dump t.svmt | grep -q 'rip  *0x2000'
+	run "$svmc" compile -D entyr=0x2000 -o t.svmt spec.yaml
+	[ "$status" -eq 1 ]
+	[ "$output" = 'spec.yaml: error: -D entyr=0x2000: the spec has no variable `entyr`; did you mean `entry`?' ]
+}
+
+@test "wrong usage is status 2 and names the help" {
+	for args in "" "frobnicate" "compile" "compile --frob a" "compile a b" "dump" "profile show" \
+		"compile --diagnostics=xml a"; do
+		run "$svmc" $args
+		echo "$args: $status $output"
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "--help and --version go to standard output with status 0" {
+	for args in --help --version "compile --help" "check --help" "dump --help" "profile --help"; do
+		"$svmc" $args >out 2>err
+		[ -s out ]
+		[ ! -s err ]
+	done
+}
+
+@test "help that cannot be written is status 3" {
+	[ -e /dev/full ] || skip "no /dev/full"
+	run sh -c "'$svmc' compile --help >/dev/full"
+	[ "$status" -eq 3 ]
+}
+
+@test "a spec that is not there is status 3" {
+	run "$svmc" compile absent.yaml
+	[ "$status" -eq 3 ]
+	[ "$output" = "absent.yaml: error: cannot read it: No such file or directory" ]
+}
+
+@test "--diagnostics=json gives one object a line" {
+	command -v python3 || skip "no python3"
+	cd "$golden/bad"
+	run "$svmc" check --diagnostics=json memory-overlap.yaml
+	[ "$status" -eq 1 ]
+	python3 -c '
+import json, sys
+rows = [json.loads(line) for line in sys.argv[1].splitlines()]
+assert [r["severity"] for r in rows] == ["error", "note"], rows
+assert (rows[0]["file"], rows[0]["line"], rows[0]["column"]) == ("memory-overlap.yaml", 7, 5)
+' "$output"
+}
+
+@test "a missing assembler is told with the package to install" {
+	spec spec.yaml 'payload: { asm: nop }'
+	mkdir empty
+	PATH=$PWD/empty run "$svmc" compile spec.yaml
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'`asm` needs the program `as` of binutils'*'apt-get install binutils'* ]]
+}
+
+@test "no temporary file is left behind, also after errors of the assembler" {
+	mkdir tmp
+	spec spec.yaml 'payload: { asm: bogus }'
+	TMPDIR=$PWD/tmp run "$svmc" compile spec.yaml
+	[ "$status" -eq 1 ]
+	[ -z "$(ls tmp)" ]
+}
+
+@test "asm may include files that lie beside the spec" {
+	mkdir dir
+	(cd dir && spec spec.yaml 'payload: { asm: ".incbin \"blob\"" }' && echo data >blob)
+	"$svmc" compile dir/spec.yaml
+	grep -q data spec.svmt
+}
+
+@test "a truncated template is refused with the place" {
+	"$svmc" compile -o t.svmt "$SVMKIT_SRC/specs/hello.yaml"
+	head -c 5000 t.svmt >short.svmt
+	run "$svmc" dump short.svmt
+	[ "$status" -eq 1 ]
+	[ "$output" = "short.svmt: error: offset 0x1388: truncated: the header says $(stat -c %s t.svmt) bytes, but the file ends here; copy or compile it again" ]
+	head -c 100 t.svmt >short.svmt
+	run "$svmc" dump short.svmt
+	[ "$output" = "short.svmt: error: offset 0x64: truncated: a template has a header of 128 bytes, but the file ends here" ]
+}
+
+@test "a bit-flipped template is refused with the place" {
+	"$svmc" compile -o t.svmt "$SVMKIT_SRC/specs/hello.yaml"
+	printf '\377' | dd of=t.svmt bs=1 seek=6000 conv=notrunc status=none
+	run "$svmc" dump t.svmt
+	[ "$status" -eq 1 ]
+	[ "$output" = "t.svmt: error: offset 0x30: checksum mismatch: the file is damaged; copy or compile it again" ]
+}
+
+@test "a template newer than the reader is refused and says what to install" {
+	"$svmc" compile -o t.svmt "$SVMKIT_SRC/specs/hello.yaml"
+	printf '\002' | dd of=t.svmt bs=1 seek=4 conv=notrunc status=none
+	run "$svmc" dump t.svmt
+	[ "$status" -eq 1 ]
+	[ "$output" = "t.svmt: error: offset 0x4: format version 2, but this program reads version 1; install a newer svmkit or compile the spec again" ]
+}
+
+@test "a file that is no template at all is refused" {
+	run "$svmc" dump "$SVMKIT_SRC/specs/hello.yaml"
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"offset 0x0: not a template"* ]]
+}
+
+@test "dump --json is JSON with the same identity as the text" {
+	command -v python3 || skip "no python3"
+	"$svmc" compile -o t.svmt "$golden/good/everything.yaml"
+	"$svmc" dump --json t.svmt >t.json
+	identity=$("$svmc" dump t.svmt | sed -n 's/^identity: //p')
+	python3 -c '
+import json, sys, hashlib
+d = json.load(open("t.json"))
+data = open("t.svmt", "rb").read()
+assert d["identity"] == sys.argv[1] == hashlib.sha256(data[128:]).hexdigest()
+assert d["meta"] == {"name": "everything", "svmspec": 1, "profile": "prot32"}
+assert len(d["vcpus"]) == 3 and d["vcpus"][2]["vmcb"]["rip"] == "0xffff0ffe"
+assert d["vcpus"][0]["regs"]["r15"] == "0xf"
+assert d["expect"]["within_ns"] == 1500000000
+' "$identity"
+}
+
+@test "a billion laughs are refused quickly and in little memory" {
+	ulimit -v 200000 2>/dev/null || true
+	case $("$svmc" --version 2>&1) in svmc*) ;; *) ulimit -v unlimited; skip "sanitizers need memory" ;; esac
+	run timeout 5 "$svmc" check "$golden/bad/billion-laughs.yaml"
+	[ "$status" -eq 1 ]
+}
+
+@test "profile list and show name every profile and its source" {
+	run "$svmc" profile list
+	[ "$status" -eq 0 ]
+	for name in long64 prot32 real16 apm-reset; do
+		[[ "$output" == *"$name"* ]]
+		"$svmc" profile show "$name" | grep -q '^source: APM volume 2'
+	done
+	run "$svmc" profile show nosuch
+	[ "$status" -eq 1 ]
+}
