@@ -824,9 +824,20 @@ static void redirect_stdio(void)
 	setvbuf(stderr, NULL, _IOLBF, 0);
 }
 
+/* Keeps the parent's socket only: a caller's pipe that we held open would never reach its end. */
+static int close_inherited(int parent)
+{
+	if (dup2(parent, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) < 0)
+		must(-errno, "dup2");
+	if (close_range(4, ~0u, 0) < 0)
+		say("close_range: %s; inherited descriptors stay open", strerror(errno));
+	return 3;
+}
+
 static int supervise(char **command, int count, int parent)
 {
 	setsid();
+	parent = close_inherited(parent);
 	if (chdir("/") < 0)
 		must(-errno, "/");
 	redirect_stdio();
