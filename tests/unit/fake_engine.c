@@ -31,7 +31,8 @@ struct fake_vcpu {
 	struct svmrt_vcpu_state state;
 	struct engine_pages pages;
 	atomic_bool kicked;
-	uint64_t seq, text, events;
+	_Atomic uint64_t seq;	/* read by stats() of the loop */
+	uint64_t text, events;
 	bool mapped;
 };
 
@@ -88,7 +89,8 @@ static int fake_create_vcpu(int vm_fd, struct svmrt_create_vcpu *create, struct 
 	(void)vm_fd;
 	if (fd < 0 || fd >= MAX_FDS)
 		return engine_fail(error, EMFILE, "vcpu", "");
-	vcpu = calloc(1, sizeof(*vcpu));
+	vcpu = aligned_alloc(_Alignof(struct fake_vcpu), sizeof(*vcpu));
+	memset(vcpu, 0, sizeof(*vcpu));
 	vcpu->fd = fd;
 	memcpy(&vcpu->vmcb, (const void *)(uintptr_t)create->vmcb, sizeof(vcpu->vmcb));
 	memcpy(&vcpu->state, (const void *)(uintptr_t)create->state, sizeof(vcpu->state));
@@ -155,9 +157,10 @@ static bool put_event(struct fake_vcpu *vcpu)
 		return true;
 	}
 	slots[head % vcpu->pages.entries] = (struct svmrt_event){
-		.seq = vcpu->seq++, .tsc = vcpu->seq * 1000, .code = SVM_EXIT_CODE_RDTSC,
+		.seq = vcpu->seq, .tsc = (vcpu->seq + 1) * 1000, .code = SVM_EXIT_CODE_RDTSC,
 		.rip = 0x1000, .rax = head, .flags = SVMRT_DO_SKIP << 8,
 	};
+	vcpu->seq++;
 	__atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
 	return true;
 }
@@ -259,8 +262,7 @@ static int fake_kick(int vcpu_fd)
 static int fake_stats(int vcpu_fd, struct svmrt_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
-	/* The thread may be counting: a torn value is no matter here, a data race would be. */
-	stats->events = __atomic_load_n(&by_fd[vcpu_fd]->seq, __ATOMIC_RELAXED);
+	stats->events = atomic_load(&by_fd[vcpu_fd]->seq);
 	stats->exits[svmrt_exit_slot(SVM_EXIT_CODE_RDTSC)] = stats->events;
 	return 0;
 }
