@@ -40,3 +40,28 @@ sbin_PROGRAMS += svmrund
 svmrund_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 svmrund_SOURCES = runtimed/main.c
 svmrund_LDADD = $(svmrund_libs)
+
+dist_man_MANS += man/svmrund.8 man/svmrund-rpc.7
+EXTRA_DIST += schemas/openrpc.json \
+	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py tests/e2e/rpc_streaming.py
+SCRIPT_TESTS += tests/cli/svmrund.bats
+
+# The whole daemon on an engine without hardware; svmrund.bats runs it.
+check_PROGRAMS += tests/unit/svmrund_fake
+tests_unit_svmrund_fake_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+tests_unit_svmrund_fake_SOURCES = tests/unit/svmrund_fake.c tests/unit/fake_engine.c \
+	tests/unit/fake_engine.h
+tests_unit_svmrund_fake_LDADD = $(svmrund_libs)
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_rpc tests/unit/test_exits
+UNIT_TESTS += tests/unit/test_rpc tests/unit/test_exits
+tests_unit_test_rpc_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+tests_unit_test_rpc_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c
+tests_unit_test_rpc_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
+tests_unit_test_exits_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+tests_unit_test_exits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_exits_SOURCES = tests/unit/test_exits.c
+tests_unit_test_exits_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
+endif

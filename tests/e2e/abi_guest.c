@@ -126,8 +126,15 @@ int abi_map(struct abi_guest *guest, int fd, uint64_t gpa, uint64_t bytes, uint3
 
 int abi_policy(struct abi_guest *guest, const struct svmrt_exit_rule *rules, uint32_t count)
 {
+	return abi_policy_with(guest, rules, count, NULL, 0);
+}
+
+int abi_policy_with(struct abi_guest *guest, const struct svmrt_exit_rule *rules, uint32_t count,
+		    const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count)
+{
 	struct svmrt_policy policy = {
 		.size = sizeof(policy), .rules = (uintptr_t)rules, .rule_count = count,
+		.cpuid = (uintptr_t)cpuid, .cpuid_count = cpuid_count,
 	};
 
 	return abi_call(guest, guest->vm, SVMRT_VM_POLICY, &policy, policy.error);
@@ -147,6 +154,13 @@ int abi_vcpu(struct abi_guest *guest, uint32_t index, const struct svmk_vmcb *vm
 void abi_start(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
 	       const struct svmrt_exit_rule *rules, uint32_t rule_count)
 {
+	abi_start_with(guest, dev, code, code_bytes, rules, rule_count, NULL, 0);
+}
+
+void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
+		    const struct svmrt_exit_rule *rules, uint32_t rule_count,
+		    const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count)
+{
 	static struct svmk_vmcb vmcb;
 	static struct svmrt_vcpu_state state;
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = ABI_RAM_BYTES };
@@ -165,7 +179,7 @@ void abi_start(struct abi_guest *guest, int dev, const void *code, size_t code_b
 	err = abi_map(guest, guest->mem, 0, ABI_RAM_BYTES, SVMRT_MAP_SHARED);
 	if (err)
 		bail("VM_MAP", err, guest->error);
-	err = abi_policy(guest, rules, rule_count);
+	err = abi_policy_with(guest, rules, rule_count, cpuid, cpuid_count);
 	if (err)
 		bail("VM_POLICY", err, guest->error);
 	abi_real_mode(&vmcb, &state);

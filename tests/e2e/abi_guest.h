@@ -36,12 +36,17 @@ void abi_real_mode(struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *state);
 int abi_create_vm(struct abi_guest *guest, int dev);
 int abi_map(struct abi_guest *guest, int fd, uint64_t gpa, uint64_t bytes, uint32_t mode);
 int abi_policy(struct abi_guest *guest, const struct svmrt_exit_rule *rules, uint32_t count);
+int abi_policy_with(struct abi_guest *guest, const struct svmrt_exit_rule *rules, uint32_t count,
+		    const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count);
 int abi_vcpu(struct abi_guest *guest, uint32_t index, const struct svmk_vmcb *vmcb,
 	     const struct svmrt_vcpu_state *state);
 
 /* All of the above with 64 KiB of RAM at 0 and `code` at ABI_CODE_GPA; bails out on failure. */
 void abi_start(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
 	       const struct svmrt_exit_rule *rules, uint32_t rule_count);
+void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
+		    const struct svmrt_exit_rule *rules, uint32_t rule_count,
+		    const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count);
 void abi_stop(struct abi_guest *guest);
 
 /* RUN once; returns the reason, or -errno. */

@@ -1,0 +1,214 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# svmrund's control socket without a device, and its VMs on an engine without hardware. The cases are
+# functions of the Python files in tests/e2e; one test here runs one of them.
+
+setup() {
+	: "${SVMKIT_BUILD:?the directory with the built programs}"
+	: "${SVMKIT_SRC:?the directory with the sources}"
+	export SVMKIT_BUILD SVMKIT_SRC PYTHONDONTWRITEBYTECODE=1
+	command -v python3 >/dev/null || skip "python3 is missing"
+}
+
+socket_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_robustness.py" "$1"
+}
+
+vm_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_streaming.py" "$1"
+}
+
+@test "every case of the Python files is listed here" {
+	for file in rpc_robustness rpc_streaming; do
+		for name in $(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py"); do
+			[ "$name" = daemon ] || grep -q "_case $name\$" "$BATS_TEST_FILENAME" || {
+				echo "$file: $name"
+				false
+			}
+		done
+	done
+}
+
+@test "system.info says why there is no module" {
+	socket_case system_info_says_why_there_is_no_module
+}
+
+@test "vm.create without a module gives the remedy" {
+	socket_case vm_create_without_a_module_gives_the_remedy
+}
+
+@test "every method checks its parameters" {
+	socket_case every_method_checks_its_parameters
+}
+
+@test "objects that do not exist are error 1" {
+	socket_case objects_that_do_not_exist_are_error_1
+}
+
+@test "garbage is answered with its place" {
+	socket_case garbage_is_answered_with_its_place
+}
+
+@test "random garbage never hurts the other clients" {
+	socket_case random_garbage_never_hurts_the_other_clients
+}
+
+@test "ids come back as they were sent" {
+	socket_case ids_come_back_as_they_were_sent
+}
+
+@test "batches are answered in one line" {
+	socket_case batches_are_answered_in_one_line
+}
+
+@test "notifications get no answer" {
+	socket_case notifications_get_no_answer
+}
+
+@test "deep nesting is refused by its limit" {
+	socket_case deep_nesting_is_refused_by_its_limit
+}
+
+@test "a line that is too long is skipped" {
+	socket_case a_line_that_is_too_long_is_skipped
+}
+
+@test "unfinished lines of all clients are limited together" {
+	socket_case unfinished_lines_of_all_clients_are_limited_together
+}
+
+@test "split lines are put together" {
+	socket_case split_lines_are_put_together
+}
+
+@test "a half open client gets its answers" {
+	socket_case a_half_open_client_gets_its_answers
+}
+
+@test "a client that never reads is no burden" {
+	socket_case a_client_that_never_reads_is_no_burden
+}
+
+@test "clients that vanish leave nothing" {
+	socket_case clients_that_vanish_leave_nothing
+}
+
+@test "the 65th client is told the limit" {
+	socket_case the_65th_client_is_told_the_limit
+}
+
+@test "templates load once list and unload" {
+	socket_case templates_load_once_list_and_unload
+}
+
+@test "bad templates are refused with the offset" {
+	socket_case bad_templates_are_refused_with_the_offset
+}
+
+@test "a second daemon leaves the first alone" {
+	socket_case a_second_daemon_leaves_the_first_alone
+}
+
+@test "a stale socket is replaced after kill" {
+	socket_case a_stale_socket_is_replaced_after_kill
+}
+
+@test "of daemons that start together one wins" {
+	socket_case of_daemons_that_start_together_one_wins
+}
+
+@test "a file that is no socket is left alone" {
+	socket_case a_file_that_is_no_socket_is_left_alone
+}
+
+@test "the socket is for its owner only" {
+	socket_case the_socket_is_for_its_owner_only
+}
+
+@test "SIGTERM tells the clients and exits 0" {
+	socket_case sigterm_tells_the_clients_and_exits_0
+}
+
+@test "system.shutdown answers first" {
+	socket_case system_shutdown_answers_first
+}
+
+@test "the OpenRPC document is the committed one" {
+	socket_case the_openrpc_document_is_the_committed_one
+}
+
+@test "options are explained" {
+	socket_case options_are_explained
+}
+
+@test "every end has its reason and state" {
+	vm_case every_end_has_its_reason_and_state
+}
+
+@test "states refuse what does not fit" {
+	vm_case states_refuse_what_does_not_fit
+}
+
+@test "vcpu.get has every register and field" {
+	vm_case vcpu_get_has_every_register_and_field
+}
+
+@test "a lossless subscriber gets every event in order" {
+	vm_case a_lossless_subscriber_gets_every_event_in_order
+}
+
+@test "several vCPUs stream side by side" {
+	vm_case several_vcpus_stream_side_by_side
+}
+
+@test "a lossy subscriber learns how many were dropped" {
+	vm_case a_lossy_subscriber_learns_how_many_were_dropped
+}
+
+@test "a lossless reader that pauses holds its vCPUs only" {
+	vm_case a_lossless_reader_that_pauses_holds_its_vcpus_only
+}
+
+@test "a client that vanishes mid stream frees its hold" {
+	vm_case a_client_that_vanishes_mid_stream_frees_its_hold
+}
+
+@test "a half open subscriber that vanishes is noticed" {
+	vm_case a_half_open_subscriber_that_vanishes_is_noticed
+}
+
+@test "a stalled lossless reader loses its hold and is told" {
+	vm_case a_stalled_lossless_reader_loses_its_hold_and_is_told
+}
+
+@test "unsubscribing ends the hold and the stream" {
+	vm_case unsubscribing_ends_the_hold_and_the_stream
+}
+
+@test "console history is bounded and says what it lost" {
+	vm_case console_history_is_bounded_and_says_what_it_lost
+}
+
+@test "console bytes that are no text come in base64" {
+	vm_case console_bytes_that_are_no_text_come_in_base64
+}
+
+@test "subscriptions have a limit" {
+	vm_case subscriptions_have_a_limit
+}
+
+@test "VMs have a limit and share one template" {
+	vm_case vms_have_a_limit_and_share_one_template
+}
+
+@test "waiting requests have a limit and go with their client" {
+	vm_case waiting_requests_have_a_limit_and_go_with_their_client
+}
+
+@test "SIGTERM stops running vms and says so" {
+	vm_case sigterm_stops_running_vms_and_says_so
+}
+
+@test "SIGTERM does not wait for readers for ever" {
+	vm_case sigterm_does_not_wait_for_readers_for_ever
+}
