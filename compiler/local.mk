@@ -58,3 +58,17 @@ svmc_SOURCES = \
 	compiler/main.c \
 	compiler/output.c compiler/output.h
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
+
+SCRIPT_TESTS += tests/cli/svmc.bats
+EXTRA_DIST += tests/golden
+dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_svmc
+UNIT_TESTS += tests/unit/test_svmc
+
+tests_unit_test_svmc_SOURCES = tests/unit/test_svmc.c
+tests_unit_test_svmc_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS) \
+	$(CMOCKA_LIBS)
+endif

@@ -18,3 +18,19 @@ EXTRA_DIST += tools/gen-tables.py \
 	include/svmkit/facts/consistency_checks.csv include/svmkit/facts/exitcodes.csv \
 	include/svmkit/facts/intercepts.csv include/svmkit/facts/vmcb_control.csv \
 	include/svmkit/facts/vmcb_save.csv include/svmkit/facts/vmsa.csv
+
+SCRIPT_TESTS += tests/cli/kernel_header.bats
+EXTRA_DIST += tests/unit/kernel_header.py
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_svmt tests/unit/test_tables
+UNIT_TESTS += tests/unit/test_svmt tests/unit/test_tables
+
+tests_unit_test_svmt_SOURCES = tests/unit/test_svmt.c
+tests_unit_test_svmt_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_svmt_LDADD = libsvmkit-common.a $(CMOCKA_LIBS) $(MD_LIBS)
+
+tests_unit_test_tables_SOURCES = tests/unit/test_tables.c
+tests_unit_test_tables_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_tables_LDADD = libsvmkit-common.a $(CMOCKA_LIBS) $(MD_LIBS)
+endif

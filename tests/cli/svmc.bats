@@ -243,9 +243,10 @@ assert d["expect"]["within_ns"] == 1500000000
 }
 
 @test "a billion laughs are refused quickly and in little memory" {
-	ulimit -v 200000 2>/dev/null || true
-	case $("$svmc" --version 2>&1) in svmc*) ;; *) ulimit -v unlimited; skip "sanitizers need memory" ;; esac
-	run timeout 5 "$svmc" check "$golden/bad/billion-laughs.yaml"
+	# A sanitizer's shadow memory does not fit below the limit; without it the program must.
+	limit=200000
+	(ulimit -v $limit; exec "$svmc" --version) >/dev/null 2>&1 || limit=unlimited
+	run sh -c "ulimit -v $limit; exec timeout 5 '$svmc' check '$golden/bad/billion-laughs.yaml'"
 	[ "$status" -eq 1 ]
 }
 
@@ -258,4 +259,19 @@ assert d["expect"]["within_ns"] == 1500000000
 	done
 	run "$svmc" profile show nosuch
 	[ "$status" -eq 1 ]
+}
+
+@test "svmspec(5) names every intercept, exit code, register and key" {
+	page=$SVMKIT_SRC/man/svmspec.5
+	# Names come from the messages and the dump, so that a new row is missed here first.
+	"$svmc" compile -o t.svmt "$golden/good/real16.yaml"
+	for name in $("$svmc" dump t.svmt | sed -n 's/^exit 0x[0-9a-f]* *\([A-Z0-9_]*\) .*/\1/p'); do
+		grep -qw -- "$name" "$page" || { echo "missing: $name"; false; }
+	done
+	for name in $("$svmc" dump t.svmt | sed -n '/intercepts:/,/vmcb fields/p' | grep -o '\b[A-Z][A-Z0-9_]*'); do
+		grep -qw -- "$name" "$page" || { echo "missing: $name"; false; }
+	done
+	for name in svmspec name extends vars memory vcpus control payload cpuid msrs devices exits expect; do
+		grep -q "^\.BR\? $name\b" "$page" || { echo "missing: $name"; false; }
+	done
 }
