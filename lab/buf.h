@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A growing queue of bytes for the lab's poll loops: append at the end, consume from the front. Its
- * owners bound it through credit. Memory that cannot be had ends the program, which ends the session.
+ * owners bound it through credit. When memory cannot be had, the program ends, and so does its
+ * session.
  */
 #ifndef SVMLAB_BUF_H
 #define SVMLAB_BUF_H

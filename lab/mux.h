@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The lab's multiplexer protocol: framing and credit-based flow control, with no I/O. The same code
- * runs on both ends of the virtio-serial port and inside each command session, so that a rule lives
- * in one place. Bytes from a peer are hostile: every frame is validated against a table of types and
+ * The lab's multiplexer protocol: framing and credit-based flow control, without I/O. The same
+ * code runs on both ends of the virtio-serial port and inside each command session, so that a rule
+ * lives in one place. Bytes from a peer are hostile: every frame is validated against a table of types and
  * against the state of its channel before a caller sees it.
  *
  * A frame is a header of 8 bytes (type u8, zero u8, channel u16, payload length u32; little endian)

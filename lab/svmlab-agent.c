@@ -585,12 +585,14 @@ static void control_input(uint16_t number)
 {
 	struct channel *c = &agent.channels[number];
 	const size_t before = c->in.size_bytes;
+	uint32_t used;
 
 	if (c->fd < 0 || drain_to(c->fd, &c->in) < 0) {
 		buf_free(&c->in);
 		c->closing = true;
 	}
-	wire_credit(number, mux_consumed(&agent.mux, number, (uint32_t)(before - c->in.size_bytes)));
+	used = (uint32_t)(before - c->in.size_bytes);
+	wire_credit(number, mux_consumed(&agent.mux, number, used));
 	if (c->in_eof && !c->in.size_bytes && c->fd >= 0)
 		shutdown(c->fd, SHUT_WR);
 }

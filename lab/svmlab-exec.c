@@ -27,7 +27,7 @@
 #include "mux.h"
 
 #define GRACE_NS 2000000000ll		/* from SIGTERM to SIGKILL, and from SIGKILL to giving up */
-#define WRITE_BYTES 4096u		/* a pipe that polls writable takes so much without blocking */
+#define WRITE_BYTES 4096u		/* what a writable pipe takes without blocking */
 #define OUT_FULL_BYTES (128u * 1024u)
 
 static struct {

@@ -432,7 +432,7 @@ static void lifetime_over(uv_timer_t *timer)
 {
 	(void)timer;
 	say("the lab's lifetime of %d s is over", lab.lifetime_seconds);
-	advance(lab.stage == READY ? POWERING_OFF : QUITTING);
+	advance(POWERING_OFF);
 }
 
 /* --- the serial console --------------------------------------------------------------------- */
@@ -521,6 +521,8 @@ static void guest_ready(void)
 		return;
 	lab.stage = READY;
 	uv_timer_stop(&lab.stage_timer);
+	/* The boot has a limit of its own. */
+	uv_timer_start(&lab.lifetime, lifetime_over, (uint64_t)lab.lifetime_seconds * 1000, 0);
 	start_listening();
 	say("ready");
 	tell_parent_ready();
@@ -856,7 +858,6 @@ static int supervise(char **command, int count, int parent)
 	uv_signal_init(&lab.loop, &lab.on_int);
 	uv_signal_start(&lab.on_int, on_stop_signal, SIGINT);
 	uv_timer_init(&lab.loop, &lab.lifetime);
-	uv_timer_start(&lab.lifetime, lifetime_over, (uint64_t)lab.lifetime_seconds * 1000, 0);
 	uv_timer_init(&lab.loop, &lab.stage_timer);
 	uv_timer_start(&lab.stage_timer, stage_expired, (uint64_t)lab.boot_seconds * 1000, 0);
 	open_pipe(&lab.parent, parent);

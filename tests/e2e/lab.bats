@@ -82,7 +82,8 @@ not_in_appliance() {
 }
 
 @test "run keeps stdout, stderr and arguments apart and exact" {
-	run -0 --separate-stderr lab run sh -c 'printf "<%s>" "$@"; echo no >&2' sh 'a b' '' $'c\nd' '$e'
+	run -0 --separate-stderr lab run \
+		sh -c 'printf "<%s>" "$@"; echo no >&2' sh 'a b' '' $'c\nd' '$e'
 	[ "$output" = $'<a b><><c\nd><$e>' ]
 	[ "$stderr" = no ]
 }

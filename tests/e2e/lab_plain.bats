@@ -176,7 +176,10 @@ all_written() {
 }
 
 @test "the console's log is cut, so that a guest cannot fill the disk" {
-	start_guest "printf '$hello' >&3; head -c 40000000 /dev/zero >&5; echo end >&5; exec sleep 60"
+	start_guest "printf '$hello' >&3
+		head -c 40000000 /dev/zero >&5
+		echo end >&5
+		exec sleep 60"
 	eventually [ -e "$state/console.log.old" ]
 	eventually all_written
 	[ "$(du -sb "$state" | cut -f1)" -lt 34000000 ]

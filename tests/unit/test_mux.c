@@ -452,7 +452,7 @@ static void act(struct end *self, struct end *peer)
 	}
 }
 
-static void two_ends_never_exceed_a_credit_and_a_stuck_channel_blocks_no_other(void **state)
+static void two_ends_never_exceed_a_credit_and_a_stuck_channel_blocks_none(void **state)
 {
 	struct end ends[2] = { { .reader = &reader_a }, { .reader = &reader_b } };
 	uint8_t open = MUX_SERVICE_CONTROL, bytes[64];
@@ -499,7 +499,7 @@ int main(void)
 		cmocka_unit_test(a_second_open_or_eof_is_refused),
 		cmocka_unit_test(a_number_is_free_again_after_both_have_closed),
 		cmocka_unit_test(all_channels_can_be_open_and_no_more),
-		cmocka_unit_test(two_ends_never_exceed_a_credit_and_a_stuck_channel_blocks_no_other),
+		cmocka_unit_test(two_ends_never_exceed_a_credit_and_a_stuck_channel_blocks_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
