@@ -32,11 +32,37 @@ u64 svmrt_exit_code(const struct svmk_vmcb *vmcb)
 
 /* ---- Moving RIP ---- */
 
+/*
+ * Length of the instruction at CS:RIP, or 0. A loop exits at the same instruction again and again:
+ * the last decoded one is remembered by all that its length depends on.
+ */
+static unsigned int insn_length(struct svmrt_vcpu *vcpu, u64 code, unsigned int bits,
+				u64 *missing_gpa)
+{
+	union {
+		u8 bytes[SVMRT_FETCH_BYTES];
+		u64 first;
+	} insn;
+	unsigned int count = svmrt_guest_fetch(vcpu, insn.bytes, missing_gpa), length;
+
+	if (count == 15 && insn.first == vcpu->length_bytes && code == vcpu->length_code &&
+	    bits == vcpu->length_bits)
+		return vcpu->length;
+	length = svmrt_insn_length(insn.bytes, count, bits == 64 ? SVMRT_INSN_64 :
+				   bits == 32 ? SVMRT_INSN_32 : SVMRT_INSN_16, code);
+	if (count == 15 && length && length <= sizeof(insn.first)) {
+		vcpu->length_bytes = insn.first;
+		vcpu->length_code = code;
+		vcpu->length_bits = bits;
+		vcpu->length = length;
+	}
+	return length;
+}
+
 u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa)
 {
 	const struct svmk_vmcb *vmcb = vcpu->vmcb;
-	unsigned int bits = svmrt_vmcb_code_bits(vmcb), length;
-	u8 insn[15];
+	unsigned int bits, length;
 	u64 next;
 
 	*missing_gpa = ~0ULL;
@@ -44,9 +70,8 @@ u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa)
 		return vmcb_get_EXITINFO2(vmcb);
 	if (svmrt_host_features.svm_edx & BIT(3) && vmcb_get_NRIP(vmcb))
 		return vmcb_get_NRIP(vmcb);
-	length = svmrt_insn_length(insn, svmrt_guest_fetch(vcpu, insn, missing_gpa),
-				   bits == 64 ? SVMRT_INSN_64 :
-				   bits == 32 ? SVMRT_INSN_32 : SVMRT_INSN_16, code);
+	bits = svmrt_vmcb_code_bits(vmcb);
+	length = insn_length(vcpu, code, bits, missing_gpa);
 	if (!length)
 		return 0;
 	*missing_gpa = ~0ULL;
@@ -251,6 +276,8 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 		vcpu->populate_write = vmcb_get_EXITINFO1(vcpu->vmcb) & 2;
 		return SVMRT_LEAVE_POPULATE;
 	default:
+		if (svmrt_state_wants_debug(vcpu, code))
+			return SVMRT_LEAVE_RESCHED;	/* the next slice loads them */
 		return by_policy(vcpu, code);
 	}
 }

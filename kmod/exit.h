@@ -5,6 +5,8 @@
 
 #include "svmrt_priv.h"
 
+#define SVMRT_IOIO_STR 4	/* EXITINFO1 of IOIO: INS or OUTS */
+
 /* EXITCODE; the 32-bit form of -1 .. -4 that emulators write is widened (C9). */
 u64 svmrt_exit_code(const struct svmk_vmcb *vmcb);
 

@@ -94,7 +94,26 @@ bool svmrt_guest_translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *m
 	return walk_64(vcpu, linear, cr4 & CR4_LA57 ? 5 : 4, gpa, missing_gpa);
 }
 
-unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[15], u64 *missing_gpa)
+/* The page behind gpa through a cache of one; pages stay where they are unless the generation moves. */
+static const u8 *fetch_page(struct svmrt_vcpu *vcpu, u64 gpa)
+{
+	u64 generation = READ_ONCE(vcpu->vm->npt_generation);
+	const u8 *page;
+
+	gpa &= PAGE_MASK;
+	if (gpa == vcpu->fetch_gpa && generation == vcpu->fetch_generation)
+		return vcpu->fetch_page;
+	page = svmrt_npt_peek(vcpu->vm, gpa, false);
+	if (page) {
+		vcpu->fetch_gpa = gpa;
+		vcpu->fetch_generation = generation;
+		vcpu->fetch_page = page;
+	}
+	return page;
+}
+
+unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[SVMRT_FETCH_BYTES],
+			       u64 *missing_gpa)
 {
 	bool long64 = svmrt_vmcb_mode(vcpu->vmcb) == SVMRT_LONG64;
 	u64 linear = vmcb_get_RIP(vcpu->vmcb) + (long64 ? 0 : vmcb_get_CS_BASE(vcpu->vmcb));
@@ -104,19 +123,26 @@ unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[15], u64 *missin
 	if (!long64)
 		linear &= 0xffffffff;
 	while (count < 15) {
-		unsigned int step = min_t(unsigned int, 15 - count,
-					  PAGE_SIZE - offset_in_page(linear));
+		unsigned int in_page = PAGE_SIZE - offset_in_page(linear), step;
+		const u8 *page;
 		u64 gpa;
-		u8 *p;
 
 		if (!svmrt_guest_translate(vcpu, linear, &gpa, missing_gpa))
 			break;
-		p = svmrt_npt_peek(vcpu->vm, gpa, false);
-		if (!p) {
+		page = fetch_page(vcpu, gpa);
+		if (!page) {
 			*missing_gpa = gpa;
 			break;
 		}
-		memcpy(insn + count, p, step);
+		if (!count && in_page >= 16) {
+			const u64 *from = (const u64 *)(page + offset_in_page(gpa));
+
+			((u64 *)insn)[0] = READ_ONCE(from[0]);
+			((u64 *)insn)[1] = READ_ONCE(from[1]);
+			return 15;
+		}
+		step = min(15 - count, in_page);
+		memcpy(insn + count, page + offset_in_page(gpa), step);
 		count += step;
 		linear += step;
 	}

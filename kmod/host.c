@@ -123,6 +123,11 @@ static void claim_this_cpu(void *data)
 		if (!rdmsrl_safe(MSR_AMD64_DC_CFG, &dc_cfg))
 			wrmsrl_safe(MSR_AMD64_DC_CFG, dc_cfg | BIT_ULL(47));
 	}
+	host->tsc_aux = host->xss = 0;
+	if (boot_cpu_has(X86_FEATURE_RDTSCP))
+		rdmsrl(MSR_TSC_AUX, host->tsc_aux);
+	if (boot_cpu_has(X86_FEATURE_XSAVES))
+		rdmsrl(MSR_IA32_XSS, host->xss);
 	host->last_vm = 0;
 	host->claimed = true;
 }

@@ -15,6 +15,7 @@ struct svmrt_host_cpu {
 	struct page *hsave;	/* VM_HSAVE_PA */
 	struct page *save;	/* the host's own VMSAVE area (B3) */
 	u64 old_hsave;
+	u64 tsc_aux, xss;	/* the host's own, constant while it runs */
 	u64 last_vm;		/* id of the VM that ran last here, for the IBPB (B9) */
 	bool claimed;
 	bool foreign_svme;

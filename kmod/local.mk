@@ -2,7 +2,7 @@
 # svmrt.ko is built by Kbuild in a copy of its sources, so that VPATH builds and read-only source
 # trees work; the copy is what DKMS gets, too. The pure parts also build into a user-space library.
 KMOD_FILES = Kbuild compat.h control.c control.h enter.S event.c event.h exit.c exit.h gwalk.c \
-	host.c host.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
+	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
 KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def

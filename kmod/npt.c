@@ -158,8 +158,10 @@ static int npt_map_cow(struct svmrt_vm *vm, struct svmrt_region *region, pgoff_t
 		copy_page(page_address(own), page_address(source));
 	smp_wmb(); /* contents before the entry that shows them */
 	WRITE_ONCE(*slot, npt_entry(own, NPT_P | NPT_RW | NPT_US | NPT_A | NPT_D | NPT_OWNED));
-	if (replaced)
+	if (replaced) {
+		WRITE_ONCE(vm->npt_generation, vm->npt_generation + 1);
 		npt_flush_others(vm);
+	}
 	return 0;
 }
 

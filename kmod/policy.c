@@ -3,6 +3,7 @@
  * The compiled tables of a VM: exit rules, CPUID rows, MSR rows, MSR permission map. Checked once
  * when they are set, then only read.
  */
+#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
@@ -134,6 +135,32 @@ static int compare_cpuid(const void *a, const void *b)
 	return x->subleaf < y->subleaf ? -1 : x->subleaf > y->subleaf;
 }
 
+/* Leaves come in runs from 0, 4000_0000 and 8000_0000: low bits tell them apart best. */
+static u32 hash_leaf(const struct svmrt_vm *vm, u32 leaf)
+{
+	return (leaf + (leaf >> 27)) & vm->cpuid_hash_mask;
+}
+
+/* At most half full, so that probing ends soon. */
+static int hash_cpuid(struct svmrt_vm *vm)
+{
+	u32 size = roundup_pow_of_two(vm->cpuid_count * 2), i, slot;
+
+	vm->cpuid_hash = kvcalloc(size, sizeof(*vm->cpuid_hash), GFP_KERNEL_ACCOUNT);
+	if (!vm->cpuid_hash)
+		return -ENOMEM;
+	vm->cpuid_hash_mask = size - 1;
+	for (i = 0; i < vm->cpuid_count; i++) {
+		if (i && vm->cpuid[i].leaf == vm->cpuid[i - 1].leaf)
+			continue;
+		slot = hash_leaf(vm, vm->cpuid[i].leaf);
+		while (vm->cpuid_hash[slot])
+			slot = (slot + 1) & vm->cpuid_hash_mask;
+		vm->cpuid_hash[slot] = i + 1;
+	}
+	return 0;
+}
+
 static int set_cpuid(struct svmrt_vm *vm, struct svmrt_policy *arg)
 {
 	struct svmrt_cpuid_row *rows;
@@ -160,32 +187,25 @@ static int set_cpuid(struct svmrt_vm *vm, struct svmrt_policy *arg)
 			rows[i].set[r] |= host[r] & rows[i].keep[r];
 	}
 	sort(rows, arg->cpuid_count, sizeof(*rows), compare_cpuid, NULL);
-	return 0;
+	return hash_cpuid(vm);
 }
 
 const struct svmrt_cpuid_row *svmrt_cpuid_find(const struct svmrt_vm *vm, u32 leaf, u32 subleaf)
 {
-	u32 low = 0, high = vm->cpuid_count;
+	u32 slot, at;
 
-	while (low < high) {
-		u32 middle = low + (high - low) / 2;
-		const struct svmrt_cpuid_row *row = &vm->cpuid[middle];
-		bool after;
-
-		if (row->leaf != leaf)
-			after = row->leaf < leaf;
-		else if (!(row->flags & SVMRT_CPUID_SUBLEAF))
-			after = false;	/* the general row is the last of its leaf */
-		else
-			after = row->subleaf < subleaf;
-		if (after)
-			low = middle + 1;
-		else
-			high = middle;
+	if (!vm->cpuid_count)
+		return NULL;
+	for (slot = hash_leaf(vm, leaf);; slot = (slot + 1) & vm->cpuid_hash_mask) {
+		at = vm->cpuid_hash[slot];
+		if (!at)
+			return NULL;
+		if (vm->cpuid[--at].leaf == leaf)
+			break;
 	}
-	/* Now the first row that is not before (leaf, subleaf): exact, another subleaf, general. */
-	for (; low < vm->cpuid_count && vm->cpuid[low].leaf == leaf; low++) {
-		const struct svmrt_cpuid_row *row = &vm->cpuid[low];
+	/* The rows of one leaf: subleaves first, the general row last. */
+	for (; at < vm->cpuid_count && vm->cpuid[at].leaf == leaf; at++) {
+		const struct svmrt_cpuid_row *row = &vm->cpuid[at];
 
 		if (!(row->flags & SVMRT_CPUID_SUBLEAF) || row->subleaf == subleaf)
 			return row;
@@ -300,10 +320,12 @@ static int set_msrpm(struct svmrt_vm *vm, struct svmrt_policy *arg)
 void svmrt_policy_free(struct svmrt_vm *vm)
 {
 	kvfree(vm->cpuid);
+	kvfree(vm->cpuid_hash);
 	kvfree(vm->msrs);
 	if (vm->msrpm)
 		__free_pages(vm->msrpm, 1);
 	vm->cpuid = NULL;
+	vm->cpuid_hash = NULL;
 	vm->msrs = NULL;
 	vm->msrpm = NULL;
 	vm->cpuid_count = vm->msr_count = 0;

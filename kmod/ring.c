@@ -48,7 +48,7 @@ static bool ring_full(const struct svmrt_vcpu *vcpu)
 
 bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu)
 {
-	return ring_full(vcpu) && READ_ONCE(vcpu->ring->lossless);
+	return READ_ONCE(vcpu->ring->lossless) && ring_full(vcpu);
 }
 
 bool svmrt_ring_unread(struct svmrt_vcpu *vcpu)

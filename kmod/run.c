@@ -16,15 +16,30 @@
 #include "host.h"
 #include "svmrt_priv.h"
 
-/* What VMRUN reads of the VMCB with the features that we turn on: two ranges, in bytes. */
-#define INPUT_CONTROL_BYTES 0x100
-#define INPUT_SAVE_BYTES 0x2a0
-
+/*
+ * Keep what this VMRUN may clobber: the fields that #VMEXIT writes back (inputs.h). Copied word by
+ * word: for so few bytes a call of memcpy costs more than the copy.
+ */
 static void copy_inputs(struct svmrt_vcpu *vcpu)
 {
-	memcpy(vcpu->inputs->opaque_page, vcpu->vmcb->opaque_page, INPUT_CONTROL_BYTES);
-	memcpy(vcpu->inputs->opaque_page + VMCB_SAVE_OFFSET,
-	       vcpu->vmcb->opaque_page + VMCB_SAVE_OFFSET, INPUT_SAVE_BYTES);
+#define SVMRT_INPUT(offset, words) do { \
+		const u64 *from_ = (const u64 *)(vcpu->vmcb->opaque_page + (offset)); \
+		u64 *to_ = (u64 *)(vcpu->inputs->opaque_page + (offset)); \
+		unsigned int i_; \
+		_Pragma("GCC unroll 16") \
+		for (i_ = 0; i_ < (words); i_++) \
+			to_[i_] = from_[i_]; \
+	} while (0);
+#include "inputs.h"
+#undef SVMRT_INPUT
+}
+
+void svmrt_restore_inputs(struct svmk_vmcb *vmcb, const struct svmk_vmcb *inputs)
+{
+#define SVMRT_INPUT(offset, words) \
+	memcpy(vmcb->opaque_page + (offset), inputs->opaque_page + (offset), (words) * 8);
+#include "inputs.h"
+#undef SVMRT_INPUT
 }
 
 /* C1: the host's event is still pending; it is taken as soon as interrupts are on. */
@@ -50,9 +65,6 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 		return SVMRT_LEAVE_LOST;
 
 	vmcb_set_EVENTINJ(vcpu->vmcb, vcpu->pending_event);
-	/* tlb=always: flush at every entry and trust no clean bit (B16, B17). */
-	vmcb_set_TLB_CONTROL(vcpu->vmcb, 1);
-	vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
 	copy_inputs(vcpu);
 	if (svmrt_enter(vcpu->gpr, __sme_set(__pa(vcpu->vmcb)),
 			__sme_set(page_to_phys(host->save))))
@@ -80,7 +92,7 @@ static void barrier_between_vms(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *
 
 static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
 {
-	struct svmrt_host_state host_state = { 0 };
+	struct svmrt_host_state host_state;
 	enum svmrt_leave leave = SVMRT_LEAVE_LOST;
 	struct svmrt_host_cpu *host;
 
@@ -93,6 +105,12 @@ static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
 	smp_mb(); /* cpu before the look at nested entries and kicks; pairs with npt.c and kick */
 	vcpu->stats.slices++;
 	barrier_between_vms(vcpu, host);
+	/*
+	 * tlb=always: flush at every entry and trust no clean bit (B16, B17). The processor changes
+	 * neither word and setters only clear clean bits, so once a slice is enough.
+	 */
+	vmcb_set_TLB_CONTROL(vcpu->vmcb, 1);
+	vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
 	svmrt_state_load(vcpu, &host_state);
 	/* B3: the host's half of VMLOAD/VMSAVE; nothing in a slice changes it. */
 	asm volatile("vmsave %0" : : "a" (__sme_set(page_to_phys(host->save))) : "memory");
@@ -254,7 +272,7 @@ static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 {
 	struct svmk_vmcb *vmcb = vcpu->inputs_valid ? vcpu->inputs : vcpu->vmcb;
 	struct svmrt_run_page *run = vcpu->run;
-	u64 missing;
+	u64 missing, code;
 	u32 i;
 
 	run->exitcode = svmrt_exit_code(vcpu->vmcb);
@@ -263,6 +281,7 @@ static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 	run->exitintinfo = vcpu->inputs_valid ? 0 : vmcb_get_EXITINTINFO(vmcb);
 	run->rip = vmcb_get_RIP(vmcb);
 	run->rflags = vmcb_get_RFLAGS(vmcb);
+	_Pragma("GCC unroll 16")
 	for (i = 0; i < 16; i++)
 		run->gpr[i] = vcpu->gpr[i];
 	run->gpr[0] = vmcb_get_RAX(vmcb);
@@ -278,10 +297,20 @@ static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 	run->next_rip = 0;
 	run->insn_bytes = 0;
 	if (reason == SVMRT_RUN_EXIT) {
-		run->insn_bytes = svmrt_guest_fetch(vcpu, run->insn, &missing);
-		run->next_rip = svmrt_next_rip(vcpu, run->exitcode, &missing);
+		code = svmrt_exit_code(vcpu->vmcb);
+		/* EXITINFO2 of IOIO has it all; a string instruction's operands are in the bytes. */
+		if (code != 0x7b || vmcb_get_EXITINFO1(vmcb) & SVMRT_IOIO_STR) {
+			u8 insn[SVMRT_FETCH_BYTES];
+
+			run->insn_bytes = svmrt_guest_fetch(vcpu, insn, &missing);
+			memcpy(run->insn, insn, sizeof(run->insn));
+		}
+		run->next_rip = svmrt_next_rip(vcpu, code, &missing);
 	}
-	memcpy(run->text, vcpu->text, sizeof(run->text));
+	if (reason == SVMRT_RUN_BROKEN)
+		memcpy(run->text, vcpu->text, sizeof(run->text));
+	else
+		run->text[0] = 0;
 	run->reason = reason;
 }
 

@@ -11,6 +11,7 @@
 #include <asm/special_insns.h>
 #include <asm/svm.h>
 #include <asm/fpu/xcr.h>
+#include "host.h"
 #include "svmrt_priv.h"
 
 #define MXCSR_OFFSET 24
@@ -60,22 +61,28 @@ void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu)
 	vcpu->stats.xcr0_restored++;
 }
 
-/* Host breakpoints are off (DR7) before guest addresses are in DR0-3, and until they have gone. */
+/*
+ * B6. DR0-3 are switched only for guests that use them: until the first access, which the module
+ * intercepts whatever the template says, the host's stay loaded and the guest cannot see them. DR6
+ * and DR7 are VMRUN's; what #VMEXIT leaves there is put right at the end of the slice.
+ */
 static void load_debug(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 {
+	if (!vcpu->dr_live)
+		return;
+	/* Host breakpoints are off before guest addresses are in DR0-3, and until they have gone. */
 	set_debugreg(0UL, 7);
 	get_debugreg(host->dr[0], 0);
 	get_debugreg(host->dr[1], 1);
 	get_debugreg(host->dr[2], 2);
 	get_debugreg(host->dr[3], 3);
-	get_debugreg(host->dr6, 6);
 	set_debugreg((unsigned long)vcpu->dr[0], 0);
 	set_debugreg((unsigned long)vcpu->dr[1], 1);
 	set_debugreg((unsigned long)vcpu->dr[2], 2);
 	set_debugreg((unsigned long)vcpu->dr[3], 3);
 }
 
-static void save_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
+static void save_live_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
 {
 	unsigned long dr;
 
@@ -92,27 +99,42 @@ static void save_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *h
 	set_debugreg(host->dr[1], 1);
 	set_debugreg(host->dr[2], 2);
 	set_debugreg(host->dr[3], 3);
-	set_debugreg(host->dr6, 6);
-	set_debugreg(this_cpu_read(cpu_dr7), 7);
+}
+
+static void save_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
+{
+	unsigned long dr7 = this_cpu_read(cpu_dr7);
+
+	if (vcpu->dr_live)
+		save_live_debug(vcpu, host);
+	if (vcpu->inputs_valid || vmcb_get_DR6(vcpu->vmcb) != DR6_RESERVED)
+		set_debugreg(DR6_RESERVED, 6);
+	if (vcpu->dr_live || dr7)
+		set_debugreg(dr7, 7);
+}
+
+bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code)
+{
+	if (vcpu->dr_live || code < 0x20 || code > 0x3f || vcpu->dr_intercepts >> (code - 0x20) & 1)
+		return false;
+	vcpu->dr_live = true;
+	vmcb_set_intercepts(vcpu->vmcb, 1, vcpu->dr_intercepts);
+	return true;
 }
 
 void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 {
+	struct svmrt_host_cpu *cpu = this_cpu_ptr(&svmrt_host_cpu);
+
 	load_debug(vcpu, host);
 	rdmsrl(MSR_IA32_DEBUGCTLMSR, host->debugctl);
 	if (host->debugctl)
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP)) {
-		rdmsrl(MSR_TSC_AUX, host->tsc_aux);
-		if (host->tsc_aux)
-			wrmsrl(MSR_TSC_AUX, 0);
-	}
+	if (cpu->tsc_aux)
+		wrmsrl(MSR_TSC_AUX, 0);
 	/* A guest with XSAVE can run XSAVES and see any supervisor state that XSS enables. */
-	if (boot_cpu_has(X86_FEATURE_XSAVES)) {
-		rdmsrl(MSR_IA32_XSS, host->xss);
-		if (host->xss)
-			wrmsrl(MSR_IA32_XSS, 0);
-	}
+	if (cpu->xss)
+		wrmsrl(MSR_IA32_XSS, 0);
 	if (have_pkru()) {
 		host->pkru = rdpkru();
 		if (host->pkru != vcpu->pkru)
@@ -123,16 +145,18 @@ void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 
 void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
 {
+	struct svmrt_host_cpu *cpu = this_cpu_ptr(&svmrt_host_cpu);
+
 	save_xstate(vcpu);
 	if (have_pkru()) {
 		vcpu->pkru = rdpkru();
 		if (host->pkru != vcpu->pkru)
 			wrpkru(host->pkru);
 	}
-	if (boot_cpu_has(X86_FEATURE_XSAVES) && host->xss)
-		wrmsrl(MSR_IA32_XSS, host->xss);
-	if (boot_cpu_has(X86_FEATURE_RDTSCP) && host->tsc_aux)
-		wrmsrl(MSR_TSC_AUX, host->tsc_aux);
+	if (cpu->xss)
+		wrmsrl(MSR_IA32_XSS, cpu->xss);
+	if (cpu->tsc_aux)
+		wrmsrl(MSR_TSC_AUX, cpu->tsc_aux);
 	if (host->debugctl)
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, host->debugctl);
 	save_debug(vcpu, host);
@@ -147,6 +171,16 @@ static u32 mxcsr_mask(void)
 	asm volatile("fxsaveq %0" : "=m" (area));
 	memcpy(&mask, area + MXCSR_MASK_OFFSET, sizeof(mask));
 	return mask ? mask : 0xffbf;
+}
+
+/* Intercept every debug register until the guest's own are needed. */
+static void init_debug(struct svmrt_vcpu *vcpu)
+{
+	vcpu->dr_intercepts = vmcb_get_intercepts(vcpu->vmcb, 1);
+	vcpu->dr_live = vcpu->dr[0] || vcpu->dr[1] || vcpu->dr[2] || vcpu->dr[3] ||
+			vmcb_get_DR7(vcpu->vmcb) & 0xff;
+	if (!vcpu->dr_live)
+		vmcb_set_intercepts(vcpu->vmcb, 1, ~0u);
 }
 
 int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error)
@@ -183,6 +217,7 @@ int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *sta
 		vcpu->gpr[i] = state->gpr[i];
 	for (i = 0; i < 4; i++)
 		vcpu->dr[i] = state->dr[i];
+	init_debug(vcpu);
 	return 0;
 }
 

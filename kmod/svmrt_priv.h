@@ -90,11 +90,13 @@ struct svmrt_vm {
 	struct svmrt_region *regions;	/* ascending gpa */
 	u32 region_count, region_room;
 	u64 *npt_root;
-	unsigned long npt_pages;
+	u64 npt_generation;		/* counts replaced entries: pointers from before are stale */
 	bool policy_set;
 	struct svmrt_policy_slot policy[SVMRT_SLOTS];
 	struct svmrt_cpuid_row *cpuid;	/* keep[] resolved into set[]; sorted */
 	u32 cpuid_count;
+	u32 *cpuid_hash;		/* leaf -> number of its first row + 1; 0: empty */
+	u32 cpuid_hash_mask;
 	struct svmrt_msr_row *msrs;	/* ascending, not overlapping */
 	u32 msr_count;
 	struct page *msrpm;		/* order 1 */
@@ -123,13 +125,15 @@ struct svmrt_vcpu {
 	u32 index;
 	struct mutex lock;		/* RUN, IMAGE */
 	struct svmk_vmcb *vmcb;
-	struct svmk_vmcb *inputs;	/* the words that VMRUN loads, as copied before the last VMRUN */
+	struct svmk_vmcb *inputs;	/* the words of inputs.h, as they were before the last VMRUN */
 	u64 gpr[16];			/* RAX and RSP unused: in the VMCB */
 	u64 dr[4];
+	bool dr_live;			/* guest's DR0-3 are switched in every slice (state.c) */
 	u64 xcr0;
 	u32 pkru;
 	void *xstate;			/* 64-byte aligned XSAVE or FXSAVE area */
 	void *xstate_alloc;
+	u32 dr_intercepts;		/* word 1 as the template wants it */
 	u64 *msr_values;		/* one per MSR row with STORE; index as in vm->msrs */
 
 	void *shared;			/* vmalloc_user: run page, ring page, records */
@@ -145,6 +149,11 @@ struct svmrt_vcpu {
 	bool halted;
 	u32 dead;			/* enum svmrt_run_reason that ended it for good, or 0 */
 	bool inputs_valid;		/* SHUTDOWN or INVALID: `inputs` is the state, the VMCB is not */
+	u64 fetch_gpa;			/* guest page that instruction bytes came from last, or ~0 */
+	u64 fetch_generation;		/* vm->npt_generation when it was looked up */
+	const u8 *fetch_page;
+	u64 length_code, length_bytes;	/* exit code and first 8 bytes of the last decoded one */
+	u8 length_bits, length;
 	u64 populate_gpa;		/* for SVMRT_LEAVE_POPULATE and _FETCH */
 	bool populate_write;
 	char text[SVMRT_ERROR_BYTES];	/* for SVMRT_RUN_BROKEN */
@@ -160,6 +169,8 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg);
 unsigned int svmrt_vcpu_count(void);
 long svmrt_run(struct svmrt_vcpu *vcpu);
 void svmrt_kick(struct svmrt_vcpu *vcpu);
+/* Undo in a copy of a VMCB what a failed VMRUN wrote. */
+void svmrt_restore_inputs(struct svmk_vmcb *vmcb, const struct svmk_vmcb *inputs);
 
 /* Why a slice ended; decided with interrupts off, acted on in process context (run.c). */
 enum svmrt_leave {
@@ -183,12 +194,14 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu);
 
 /* state.c: guest state that VMRUN does not switch, once a slice. IRQs off, inside kernel_fpu_begin. */
 struct svmrt_host_state {
-	unsigned long dr[4], dr6;
-	u64 debugctl, xss, tsc_aux;
+	unsigned long dr[4];
+	u64 debugctl;
 	u32 pkru;
 };
 void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host);
 void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host);
+/* The guest touched a debug register that the template does not intercept: switch them from now on. */
+bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code);
 /* After an exit: put XCR0 right if the guest got past the XSETBV intercept. */
 void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu);
 int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
@@ -213,7 +226,9 @@ const struct svmrt_msr_row *svmrt_msr_find(const struct svmrt_vm *vm, u32 index)
 /* Guest linear to guest physical; false if the walk fails or needs a page that is not present. */
 bool svmrt_guest_translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *missing_gpa);
 /* Bytes fetched at CS:RIP, 0..15; *missing_gpa: a page to populate before trying again, or ~0. */
-unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[15], u64 *missing_gpa);
+#define SVMRT_FETCH_BYTES 16	/* 15 wanted; whole words are copied */
+unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[SVMRT_FETCH_BYTES],
+			       u64 *missing_gpa);
 
 /* enter.S: one world switch. 0, or 1 if CLGI or VMRUN faulted because SVME is gone. */
 int svmrt_enter(u64 *gpr, u64 guest_vmcb_pa, u64 host_save_pa);

@@ -103,7 +103,10 @@ static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
 		mutex_unlock(&vcpu->lock);
 		return -ENOMEM;
 	}
-	memcpy(&copy->vmcb, vcpu->inputs_valid ? vcpu->inputs : vcpu->vmcb, sizeof(copy->vmcb));
+	memcpy(&copy->vmcb, vcpu->vmcb, sizeof(copy->vmcb));
+	if (vcpu->inputs_valid)
+		svmrt_restore_inputs(&copy->vmcb, vcpu->inputs);
+	vmcb_set_intercepts(&copy->vmcb, 1, vcpu->dr_intercepts);
 	svmrt_control_scrub(&copy->vmcb);
 	svmrt_state_export(vcpu, &copy->state);
 	arg->flags = vcpu->inputs_valid ? SVMRT_IMAGE_INPUTS : 0;
@@ -239,6 +242,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	vcpu->vm = vm;
 	vcpu->index = arg->index;
 	vcpu->cpu = -1;
+	vcpu->fetch_gpa = ~0ULL;
 	mutex_init(&vcpu->lock);
 	init_waitqueue_head(&vcpu->wait_queue);
 
