@@ -218,7 +218,8 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 		}
 	}
 	vcpu->stats.exits[slot]++;
-	svmrt_ring_tell(vcpu, code, policy->action, true);
+	if (policy->event > SVMRT_EVENT_COUNT)
+		svmrt_ring_tell(vcpu, code, policy->action, true);
 	if (!next_rip && needs_next_rip(policy, slot)) {
 		snprintf(vcpu->text, sizeof(vcpu->text),
 			 "exit %#llx at RIP %#llx: the bytes there are not the instruction that exited",
@@ -276,7 +277,7 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 		vcpu->populate_write = vmcb_get_EXITINFO1(vcpu->vmcb) & 2;
 		return SVMRT_LEAVE_POPULATE;
 	default:
-		if (svmrt_state_wants_debug(vcpu, code))
+		if (code - 0x20 < 0x20 && svmrt_state_wants_debug(vcpu, code))
 			return SVMRT_LEAVE_RESCHED;	/* the next slice loads them */
 		return by_policy(vcpu, code);
 	}

@@ -115,7 +115,7 @@ static void save_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *h
 
 bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code)
 {
-	if (vcpu->dr_live || code < 0x20 || code > 0x3f || vcpu->dr_intercepts >> (code - 0x20) & 1)
+	if (vcpu->dr_live || vcpu->dr_intercepts >> (code - 0x20) & 1)
 		return false;
 	vcpu->dr_live = true;
 	vmcb_set_intercepts(vcpu->vmcb, 1, vcpu->dr_intercepts);

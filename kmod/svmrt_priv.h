@@ -200,7 +200,7 @@ struct svmrt_host_state {
 };
 void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host);
 void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host);
-/* The guest touched a debug register that the template does not intercept: switch them from now on. */
+/* Exit 0x20 .. 0x3f: an access that the template does not intercept means: switch DR0-3 from now on. */
 bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code);
 /* After an exit: put XCR0 right if the guest got past the XSETBV intercept. */
 void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu);
