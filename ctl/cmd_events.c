@@ -26,8 +26,8 @@ static const struct ctl_option options[] = {
 
 static const char help[] =
 	"Print the exits of VM (a number or a name), or of every VM that exists, one a line, until they\n"
-	"have ended. What the exit policy does not stream is not seen here. Lines come from now on;\n"
-	"start watching before `svmctl start` to see all.\n";
+	"have ended. What the exit policy does not stream is not seen here. A line on standard error\n"
+	"says when watching has begun.\n";
 
 struct watch {
 	struct rpc *rpc;
@@ -129,6 +129,14 @@ static int watch_all(struct watch *watch)
 	return CTL_OK;
 }
 
+static void say_what_is_watched(const struct watch *watch)
+{
+	if (watch->count == 1)
+		ctl_say("watching vm%.0f", watch->vms[0]);
+	else
+		ctl_say("watching %zu VMs", watch->count);
+}
+
 static int command_events(int count, char **operands)
 {
 	struct watch watch = { .rpc = ctl_connect() };
@@ -144,6 +152,8 @@ static int command_events(int count, char **operands)
 		status = count ? subscribe(&watch, (double)vm) : subscribe_all(&watch);
 		if (status == RPC_OK && rpc_catch_signals(watch.rpc))
 			status = rpc_broken(watch.rpc, "signals: %s", strerror(errno));
+		if (status == RPC_OK)
+			say_what_is_watched(&watch);
 		exit_status = status == RPC_OK ? watch_all(&watch) : ctl_fail(watch.rpc, status);
 	}
 	rpc_close(watch.rpc);

@@ -28,7 +28,7 @@ dist_man_MANS += man/svmctl.1
 # The e2e scripts are run by tests/e2e/run-all, which boots the lab for them.
 SCRIPT_TESTS += tests/cli/svmctl.bats
 EXTRA_DIST += tests/cli/svmctl.bats tests/cli/fake_daemon.py \
-	tests/e2e/run-all tests/e2e/svmkit_client.py tests/e2e/tap.py \
+	tests/e2e/run-all tests/e2e/svmkit_client.py tests/e2e/svmctl_run.bats \
 	tests/e2e/bad_input.py tests/e2e/kill_daemon.py tests/e2e/tour_events.py tests/e2e/two_vms.py
 
 if HAVE_CMOCKA

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016,SC2094,SC2154
 # svmctl from the outside: what it prints, where, and its exit status, against a stand-in for the
 # daemon (fake_daemon.py) that also plays the daemons that should not exist.
 
@@ -8,7 +9,7 @@ bats_require_minimum_version 1.5.0
 setup() {
 	: "${SVMKIT_BUILD:?the build directory}" "${SVMKIT_SRC:?the source directory}"
 	svmctl=$SVMKIT_BUILD/svmctl
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	printf '%s\n' 'svmspec: 1' 'name: plain' 'extends: long64' \
 		'memory: [ { at: 0, size: 2MiB, kind: ram } ]' \
 		'payload: { asm: "vmmcall" }' >plain.yaml
@@ -34,29 +35,29 @@ json_lines() {
 # --- help, man page, usage ------------------------------------------------------------------------
 
 @test "the man page has the commands of --help and no others" {
-	"$svmctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort >help
-	sed -n 's/^\.Ss svmctl \([a-z]*\).*/\1/p' "$SVMKIT_SRC/man/svmctl.1" | sort >man
-	[ -s help ]
-	diff help man
+	"$svmctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort >help.txt
+	sed -n 's/^\.Ss svmctl \([a-z]*\).*/\1/p' "$SVMKIT_SRC/man/svmctl.1" | sort >man.txt
+	[ -s help.txt ]
+	diff help.txt man.txt
 }
 
 @test "the man page has each command's operands and options, and no others" {
 	for command in $("$svmctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
 		"$svmctl" "$command" --help >text
-		sed -n '1s/^Usage: svmctl \([a-z]*\) \[OPTIONS\]/\1/p' text >help
-		sed -n '/^Options:/,/^$/s/^  \(-., \|    \)--\([a-z-]*\).*/\2/p' text | sort >>help
+		sed -n '1s/^Usage: svmctl \([a-z]*\) \[OPTIONS\]/\1/p' text >help.txt
+		sed -n '/^Options:/,/^$/s/^  \(-., \|    \)--\([a-z-]*\).*/\2/p' text | sort >>help.txt
 		sed -n "/^\.Ss svmctl $command\b/,/^\.S[sh] /{s/^\.Ss svmctl \($command.*\)/\1/p;
 			s/^\.It Fl . , Fl Fl \([a-z-]*\).*/\1/p}" "$SVMKIT_SRC/man/svmctl.1" >raw
-		{ grep "^$command\b" raw; grep -v "^$command\b" raw | sort; } >man || true
-		diff help man
+		{ grep "^$command\b" raw; grep -v "^$command\b" raw | sort; } >man.txt || true
+		diff help.txt man.txt
 	done
 }
 
 @test "the man page has the exit statuses of --help and no others" {
-	"$svmctl" --help | sed -n '/^Exit status:/,$s/^  \([0-9][0-9]*\) .*/\1/p' >help
-	sed -n '/^\.Sh EXIT STATUS/,/^\.El/s/^\.It \([0-9]*\)/\1/p' "$SVMKIT_SRC/man/svmctl.1" >man
-	[ "$(wc -l <help)" -gt 5 ]
-	diff help man
+	"$svmctl" --help | sed -n '/^Exit status:/,$s/^  \([0-9][0-9]*\) .*/\1/p' >help.txt
+	sed -n '/^\.Sh EXIT STATUS/,/^\.El/s/^\.It \([0-9]*\)/\1/p' "$SVMKIT_SRC/man/svmctl.1" >man.txt
+	[ "$(wc -l <help.txt)" -gt 5 ]
+	diff help.txt man.txt
 }
 
 @test "a wrong command line is status 2, with nothing on standard output" {
@@ -266,7 +267,7 @@ json_lines() {
 
 @test "test: every difference is shown as expected against actual" {
 	run -1 fake "\"console\":[\"hell\\u001b\\n\"],\"exits\":[{}],\"regs\":{\"rax\":\"0x43\"},\"end\":{\"reason\":\"shutdown\",\"vcpu\":0,\"exit\":\"SHUTDOWN\",\"rip\":\"0x0\"}" test expecting.yaml
-	diff - <(echo "$output") <<-'TAP'
+	diff - <(echo "$output") <<-'EXPECTED'
 	TAP version 13
 	1..1
 	not ok 1 - expecting.yaml
@@ -289,7 +290,7 @@ json_lines() {
 	  - "vm1/0 #0     VMMCALL                                       rip=0x1000     info1=0x0          info2=0x0        rax=0x0          long64 cpl0 user"
 	  console_tail: "hell\u001b\n"
 	  ...
-	TAP
+	EXPECTED
 }
 
 @test "test: a directory runs sorted; specs without expect: are skipped; bad ones fail" {
@@ -363,10 +364,11 @@ json_lines() {
 }
 
 @test "events prints a VM's exits until it has ended, or as many as were asked for" {
-	run -0 fake "\"play_on_subscribe\":true,\"exits\":[$out,{}]" events 1
+	run --separate-stderr -0 fake "\"play_on_subscribe\":true,\"exits\":[$out,{}]" events 1
+	[ "$stderr" = "svmctl: watching vm1" ]
 	[ "${#lines[@]}" -eq 3 ]
 	[[ ${lines[2]} == "vm1: the guest ended by exit policy"* ]]
-	run -0 fake "\"play_on_subscribe\":true,\"exits\":[$out,{}]" events --count 1
+	run --separate-stderr -0 fake "\"play_on_subscribe\":true,\"exits\":[$out,{}]" events --count 1
 	[ "${#lines[@]}" -eq 1 ]
 	fake "\"play_on_subscribe\":true,\"exits\":[$out,{}]" events --json fake | json_lines
 	run -124 fake '"play_on_subscribe":true,"end":null' events --time-limit 50ms 1
