@@ -60,7 +60,7 @@ svmc_SOURCES = \
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats
-EXTRA_DIST += tests/golden
+EXTRA_DIST += tests/golden tests/e2e/specs
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
 
 if HAVE_CMOCKA
