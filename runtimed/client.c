@@ -131,7 +131,6 @@ void client_queued(struct client *client)
 		client_doom(client, "it does not read: its output queue is full (16 MiB)");
 	if (queued > OUTPUT_HIGH_BYTES && !client->congested) {
 		client->congested = true;
-		client->last_queue_bytes = queued;
 		client->progress_ms = daemon_now_ms(client->daemon);
 		daemon_need_tick(client->daemon);
 	}
@@ -170,6 +169,7 @@ static void start_write(struct client *client)
 	write->request.data = write;
 	client->output = (struct json_out){ 0 };
 	client->in_flight += write->length;
+	client->submitted_bytes += write->length;
 	buffer = uv_buf_init(write->data, (unsigned int)write->length);
 	status = uv_write(&write->request, (uv_stream_t *)&client->pipe, &buffer, 1, on_written);
 	if (status < 0) {
@@ -213,21 +213,20 @@ static bool watch_half_open(struct client *client)
 
 bool client_tick(struct client *client)
 {
-	uint64_t now = daemon_now_ms(client->daemon);
-	size_t queued;
+	uint64_t now = daemon_now_ms(client->daemon), taken;
+	bool half_open = watch_half_open(client);
 
-	if (watch_half_open(client))
-		return true;
 	if (client->closing || !client->congested)
-		return false;
-	/* One big write is in flight: what the kernel took of it counts as progress. */
-	queued = client->output.length + uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
-	if (queued < client->last_queue_bytes) {
+		return half_open;
+	/* One big write may be in flight for long: what the kernel took of it counts as progress. */
+	taken = client->submitted_bytes -
+		uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
+	if (taken > client->taken_bytes) {
+		client->taken_bytes = taken;
 		client->progress_ms = now;
 	} else if (now - client->progress_ms >= LIMIT_STALL_MS) {
 		client->progress_ms = now;
 		subscription_client_stalled(client);
 	}
-	client->last_queue_bytes = queued;
 	return true;
 }

@@ -29,8 +29,9 @@ struct client {
 
 	struct json_out output;		/* not yet given to uv_write() */
 	size_t in_flight;		/* given to uv_write(), not yet written */
-	size_t last_queue_bytes;	/* at the last progress, for the stall limit */
-	uint64_t progress_ms;
+	uint64_t submitted_bytes;	/* ever given to uv_write() */
+	uint64_t taken_bytes;		/* of them, what the kernel had taken at the last tick */
+	uint64_t progress_ms;		/* when that last grew: for the stall limit */
 	bool congested;			/* between OUTPUT_HIGH_BYTES and OUTPUT_LOW_BYTES */
 	const char *doom;		/* why it is to be disconnected at the next flush, or NULL */
 	bool close_when_flushed;

@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "client.h"
 #include "daemon.h"
@@ -155,6 +156,17 @@ void daemon_shutdown(struct daemon *daemon, const char *reason)
 	daemon_need_tick(daemon);
 }
 
+/* VMs with many vCPUs need many descriptors: take all that we may have. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void init_handles(struct daemon *daemon)
 {
 	uv_prepare_init(&daemon->loop, &daemon->flush);
@@ -174,6 +186,7 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 	struct daemon daemon = { .engine = engine };
 
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
 	list_init(&daemon.clients);
 	list_init(&daemon.templates);
 	list_init(&daemon.vms);

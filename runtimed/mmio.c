@@ -178,8 +178,8 @@ bool mmio_handle_exit(struct vcpu *vcpu)
 		ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
 		if (!ZYAN_SUCCESS(ZydisFormatterFormatInstruction(
 			    &formatter, &decoded.insn, decoded.operands,
-			    decoded.insn.operand_count_visible, text, sizeof(text), run->rip,
-			    NULL)))
+			    decoded.insn.operand_count_visible, text, sizeof(text),
+			    ZYDIS_RUNTIME_ADDRESS_NONE, NULL)))
 			snprintf(text, sizeof(text), "(unprintable)");
 		return refuse(vcpu, "access to an address without memory by an instruction that "
 			      "svmrund does not emulate (only plain MOV, MOVZX, MOVSX)", text);

@@ -41,6 +41,25 @@ static void *decode_image(struct rpc_request *request, size_t *bytes)
 	return image;
 }
 
+/* After the load, since one that is loaded already needs no more room. False: it was answered. */
+static bool keep_within_limits(struct rpc_request *request, struct template *template)
+{
+	const struct daemon *daemon = template->daemon;
+	bool too_many = daemon->template_count > LIMIT_TEMPLATES;
+
+	if (!too_many && daemon->template_bytes <= LIMIT_TEMPLATE_BYTES)
+		return true;
+	template_unload(template);
+	if (too_many)
+		rpc_fail_limit(request, "templates", LIMIT_TEMPLATES,
+			       "%u templates are loaded; unload one", LIMIT_TEMPLATES);
+	else
+		rpc_fail_limit(request, "template_bytes", LIMIT_TEMPLATE_BYTES,
+			       "the loaded templates hold %llu bytes; unload one",
+			       (unsigned long long)daemon->template_bytes);
+	return false;
+}
+
 void rpc_template_load(struct rpc_request *request)
 {
 	struct daemon *daemon = rpc_daemon(request);
@@ -52,24 +71,13 @@ void rpc_template_load(struct rpc_request *request)
 
 	if (!image)
 		return;
-	if (daemon->template_count >= LIMIT_TEMPLATES) {
-		free(image);
-		rpc_fail_limit(request, "templates", LIMIT_TEMPLATES,
-			       "%u templates are loaded; unload one", LIMIT_TEMPLATES);
-		return;
-	}
-	if (daemon->template_bytes + bytes > LIMIT_TEMPLATE_BYTES) {
-		free(image);
-		rpc_fail_limit(request, "template_bytes", LIMIT_TEMPLATE_BYTES,
-			       "the loaded templates hold %llu bytes; unload one",
-			       (unsigned long long)daemon->template_bytes);
-		return;
-	}
 	template = template_load(daemon, image, bytes, &error);
 	if (!template) {
 		rpc_fail_template(request, error.offset, error.text);
 		return;
 	}
+	if (!keep_within_limits(request, template))
+		return;
 	result = cJSON_CreateObject();
 	add_template(result, template);
 	rpc_reply(request, result);

@@ -103,6 +103,8 @@ static void run_until_end(struct vcpu *vcpu)
 	struct svmrt_run_page *run = vcpu->pages.run;
 
 	while (!atomic_load(&vcpu->stop)) {
+		uint64_t rip;
+
 		if (engine->run(vcpu->fd) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -111,11 +113,12 @@ static void run_until_end(struct vcpu *vcpu)
 			vcpu->end.reason = VM_END_BROKEN;
 			return;
 		}
+		rip = run->rip;	/* of the exit; finishing it moves RIP on */
 		if (after_run(vcpu))
 			continue;
 		vcpu->end.has_exit = true;
 		vcpu->end.code = run->exitcode;
-		vcpu->end.rip = run->rip;
+		vcpu->end.rip = rip;
 		return;
 	}
 }

@@ -322,6 +322,7 @@ def templates_load_once_list_and_unload():
         assert c.error('template.unload', template=loaded['template'])['code'] == 1
         for number in range(64):
             c.load(template(name=str(number)))
+        c.load(template(name='0'))
         error = c.error('template.load', data=base64.b64encode(image).decode())
         assert error['code'] == 3 and error['data']['limit'] == 'templates', error
 
