@@ -9,6 +9,8 @@
 #include <string.h>
 #include "diag.h"
 
+#define LONG_LINE 160u	/* characters */
+
 struct severity {
 	const char *name, *colour;
 };
@@ -58,29 +60,50 @@ struct range diag_line_range(const struct source *source, uint32_t line)
 	return range;
 }
 
-/* The source line and, below it, a caret at the range's start and tildes to its end. */
+/* Byte offset of character number `character` (from 0) of the text, or its end. */
+static size_t byte_of(const char *text, size_t bytes, uint32_t character)
+{
+	size_t i = 0;
+
+	for (uint32_t seen = 0; i < bytes; i++)
+		if (starts_character(text[i]) && seen++ == character)
+			break;
+	return i;
+}
+
+/*
+ * The source line and, below it, a caret at the range's start and tildes to its end. Of a long line
+ * only the neighbourhood is shown.
+ */
 static void print_source(const struct diag *diag, const struct range *range,
 			 const struct severity *severity)
 {
-	size_t bytes = 0;
+	size_t bytes = 0, begin, end;
 	const char *text = line_text(range->source, range->line, &bytes);
-	uint32_t length, end, column = 1;
+	uint32_t length, last, first = 0;
 
 	if (!text)
 		return;
 	length = count_characters(text, bytes);
-	end = range->end_line == range->line ? range->end_column : length + 1;
-	if (end > length + 1)
-		end = length + 1;
-	fprintf(diag->out, "%5u | %.*s\n      | ", range->line, (int)bytes, text);
-	for (size_t i = 0; i < bytes && column < range->column; i++) {
-		if (!starts_character(text[i]))
+	last = range->end_line == range->line ? range->end_column : length + 1;
+	if (length > LONG_LINE && range->column > LONG_LINE / 2)
+		first = range->column - LONG_LINE / 2;
+	if (last > length + 1)
+		last = length + 1;
+	if (last > first + LONG_LINE + 1)
+		last = first + LONG_LINE + 1;
+	begin = byte_of(text, bytes, first);
+	end = byte_of(text, bytes, first + LONG_LINE);
+	fprintf(diag->out, "%5u | %s%.*s%s\n      | %s", range->line, first ? "..." : "",
+		(int)(end - begin), text + begin, end < bytes ? "..." : "", first ? "   " : "");
+	for (uint32_t column = first + 1; begin < end && column < range->column; begin++) {
+		if (!starts_character(text[begin]))
 			continue;
-		putc(text[i] == '\t' ? '\t' : ' ', diag->out);
+		putc(text[begin] == '\t' ? '\t' : ' ', diag->out);
 		column++;
 	}
 	fprintf(diag->out, "%s^", diag->colour ? severity->colour : "");
-	for (column = range->column + 1; column < end; column++)
+	for (uint32_t column = range->column + 1; column < last; column++)
 		putc('~', diag->out);
 	fprintf(diag->out, "%s\n", diag->colour ? "\033[0m" : "");
 }

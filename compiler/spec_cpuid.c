@@ -10,6 +10,7 @@
 
 #define SUBLEAF SVMRT_CPUID_SUBLEAF
 #define ALL 0xffffffff
+#define MAX_ROWS 1024u	/* a row is looked for by its leaf in all rows before it */
 
 /*
  * APM volume 3, appendix E. Kept: what a guest can use without our help. Not kept: MONITOR, VMX,
@@ -162,6 +163,10 @@ static bool read_set(struct comp *c, const struct node *node, void *into)
 	(void)into;
 	if (!want_list(c, node, "set"))
 		return false;
+	if (node->count > MAX_ROWS) {
+		diag_error(&c->diag, &node->range, "`set` has %zu rows; at most %u", node->count, MAX_ROWS);
+		return false;
+	}
 	for (size_t i = 0; i < node->count; i++) {
 		struct set_row set = { .row = { .leaf = 0 } };
 

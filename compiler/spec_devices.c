@@ -4,6 +4,8 @@
 #include "read.h"
 #include "spec_read.h"
 
+#define MAX_DEVICES 64u
+
 static const struct {
 	const char *name;
 	uint16_t at;
@@ -108,6 +110,11 @@ bool spec_read_devices(struct comp *c, const struct node *node, void *into)
 	bool good = want_list(c, node, "devices");
 
 	(void)into;
+	if (good && node->count > MAX_DEVICES) {
+		diag_error(&c->diag, &node->range, "`devices` has %zu devices; at most %u", node->count,
+			   MAX_DEVICES);
+		return false;
+	}
 	for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)
 		good &= read_device(c, node->items[i]);
 	return good;

@@ -275,3 +275,21 @@ assert d["expect"]["within_ns"] == 1500000000
 		grep -q "^\.BR\? $name\b" "$page" || { echo "missing: $name"; false; }
 	done
 }
+
+@test "of a very long line only the neighbourhood of the error is shown" {
+	{ printf 'svmspec: 1\nvars: {'; for i in $(seq 600); do printf 'k%d: 1, ' "$i"; done; echo '}'; } >spec.yaml
+	run "$svmc" check spec.yaml
+	[ "$status" -eq 1 ]
+	[[ "${lines[0]}" == *"more than 512 keys"* ]]
+	[ "${#lines[1]}" -lt 200 ]
+	shown=${lines[1]}
+	caret=${lines[2]%%^*}
+	[ "${shown:${#caret}:4}" = k513 ]
+}
+
+@test "lists that grow without bound are refused by number" {
+	{ spec spec.yaml 'payload: none' 'devices:'; for i in $(seq 65); do echo "  - { debug_exit: $((i * 8)) }"; done; } >more
+	cat more >>spec.yaml
+	run "$svmc" check spec.yaml
+	[[ "${lines[0]}" == *'`devices` has 65 devices; at most 64' ]]
+}
