@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base64, strict both ways; see json_b64.h. Streaming is not needed: a message is one line in memory. */
+/* Base64, strict both ways; see json_b64.h. No streaming: a message is one line in memory. */
 #include "json_b64.h"
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

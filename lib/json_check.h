@@ -36,7 +36,7 @@ bool json_slice_member(struct json_slice object, const char *name, struct json_s
 /* The next element of an array; begin with `*at` 0. False at the end. */
 bool json_slice_element(struct json_slice array, size_t *at, struct json_slice *value);
 
-/* Length of the longest prefix that is whole UTF-8 characters; `*bad`: stopped at an invalid byte. */
+/* Length of the longest prefix of whole UTF-8 characters; `*bad`: stopped at an invalid byte. */
 size_t json_utf8_prefix(const char *text, size_t length, bool *bad);
 
 #endif

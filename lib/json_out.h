@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A growing byte buffer with the few JSON writers that hot paths need: numbers, hex strings, escaped
- * text. Everything that is not hot uses cJSON. The caller owns the struct; json_out_free() frees the
+ * A growing byte buffer with the few JSON writers that hot paths need: numbers, hex strings,
+ * escaped text. What is not hot uses cJSON. The caller owns the struct; json_out_free() frees the
  * bytes. A failed allocation sets `failed` and later appends do nothing, so callers check once.
  */
 #ifndef SVMKIT_JSON_OUT_H

@@ -39,8 +39,9 @@ static void on_refused_closed(uv_handle_t *handle)
 static void refuse(struct daemon *daemon, uv_stream_t *listener)
 {
 	static const char line[] =
-		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":3,\"message\":\"too many clients "
-		"are connected; try again later\",\"data\":{\"limit\":\"clients\",\"value\":64}}}\n";
+		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":3,"
+		"\"message\":\"too many clients are connected; try again later\","
+		"\"data\":{\"limit\":\"clients\",\"value\":64}}}\n";
 	uv_pipe_t *pipe = need_memory(sizeof(*pipe));
 	uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)line, sizeof(line) - 1);
 
@@ -218,7 +219,7 @@ bool client_tick(struct client *client)
 
 	if (client->closing || !client->congested)
 		return half_open;
-	/* One big write may be in flight for long: what the kernel took of it counts as progress. */
+	/* A big write may be in flight for long: what the kernel took of it counts as progress. */
 	taken = client->submitted_bytes -
 		uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
 	if (taken > client->taken_bytes) {

@@ -33,7 +33,7 @@ struct client {
 	uint64_t taken_bytes;		/* of them, what the kernel had taken at the last tick */
 	uint64_t progress_ms;		/* when that last grew: for the stall limit */
 	bool congested;			/* between OUTPUT_HIGH_BYTES and OUTPUT_LOW_BYTES */
-	const char *doom;		/* why it is to be disconnected at the next flush, or NULL */
+	const char *doom;		/* disconnect it at the next flush, for this reason */
 	bool close_when_flushed;
 	bool closing;
 

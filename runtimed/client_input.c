@@ -12,7 +12,7 @@
 #include "log.h"
 #include "rpc.h"
 
-#define INPUT_START_BYTES (64u << 10)	/* every client may have that much, whatever the others do */
+#define INPUT_START_BYTES (64u << 10)	/* every client may have that, whatever the others do */
 #define INPUT_MOST_BYTES (LIMIT_LINE_BYTES + INPUT_START_BYTES)
 #define INPUT_SPARE_BYTES 2048u
 
@@ -143,12 +143,13 @@ static bool peer_is_gone(struct client *client)
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR));
 }
 
-/* The peer sends no more. It may still read (`... | nc -N`), so only a peer that is gone is closed. */
+/* The peer sends no more. It may still read (`... | nc -N`), so only one that is gone is closed. */
 static void input_ended(struct client *client)
 {
 	client->ended = true;
 	if (client->input_bytes && !client->skipping)
-		rpc_parse_error(client, client->input_bytes, "the input ends inside a line (no LF)");
+		rpc_parse_error(client, client->input_bytes,
+				"the input ends inside a line (no LF)");
 	client_input_free(client);
 	if (peer_is_gone(client)) {
 		client_close(client);

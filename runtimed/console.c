@@ -45,7 +45,8 @@ static void send_bytes(struct vm *vm, struct client *client, const char *bytes, 
 	struct json_out *out = client_output(client);
 	bool bad;
 
-	JSON_OUT_LITERAL(out, "{\"jsonrpc\":\"2.0\",\"method\":\"console.output\",\"params\":{\"vm\":");
+	JSON_OUT_LITERAL(out, "{\"jsonrpc\":\"2.0\",\"method\":\"console.output\","
+			 "\"params\":{\"vm\":");
 	json_out_u64(out, vm->number);
 	if (json_utf8_prefix(bytes, length, &bad) == length && !memchr(bytes, 0, length)) {
 		JSON_OUT_LITERAL(out, ",\"data\":");
@@ -75,7 +76,8 @@ static void deliver(struct vm *vm, const char *bytes, size_t length)
 		return;
 	remember(&vm->console, bytes, length);
 	list_each(link, &vm->attachments)
-		send_bytes(vm, list_object(link, struct attachment, vm_link)->client, bytes, length);
+		send_bytes(vm, list_object(link, struct attachment, vm_link)->client, bytes,
+			   length);
 }
 
 /* How many of the last bytes are the start of a character that may still become whole. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Serial output of one VM: vCPU threads put bytes into `pending`, the loop moves them to the bounded
+ * Serial output of a VM: vCPU threads put bytes into `pending`, the loop moves them to the bounded
  * history and to the attached clients. Nothing is dropped on the way: a thread that finds `pending`
  * full waits for the loop. What falls out of the history is counted.
  */

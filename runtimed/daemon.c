@@ -83,14 +83,15 @@ static void close_handles(struct daemon *daemon)
 	uv_close((uv_handle_t *)&daemon->sigint, NULL);
 }
 
-/* Readers that stand still may not delay the end; a vCPU that does not leave RUN ends it by force. */
+/* Readers that stand still may not delay the end; a vCPU that stays in RUN ends it by force. */
 static void wait_for_vms(struct daemon *daemon, uint64_t elapsed_ms)
 {
 	if (elapsed_ms > SHUTDOWN_FLUSH_MS)
 		list_each(link, &daemon->clients)
 			subscription_client_stalled(list_object(link, struct client, link));
 	if (elapsed_ms > SHUTDOWN_STOP_MS) {
-		log_line(LOG_ERR, "a vCPU did not leave RUN within %u ms: giving up", SHUTDOWN_STOP_MS);
+		log_line(LOG_ERR, "a vCPU did not leave RUN within %u ms: giving up",
+			 SHUTDOWN_STOP_MS);
 		server_close(daemon);
 		_exit(1);
 	}

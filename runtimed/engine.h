@@ -48,7 +48,7 @@ struct engine {
  * info() and create_*(), so that the module may be loaded, or unloaded while idle, at any time. */
 void engine_svmrt_init(struct engine *engine, const char *device);
 
-/* Fills `error` from errno and the kernel's text (may be empty); returns -1. `what` names the call. */
+/* Fills `error` from errno and the kernel's text (may be ""); returns -1. `what` names the call. */
 int engine_fail(struct engine_error *error, int number, const char *what, const char *kernel_text);
 
 #endif

@@ -54,8 +54,8 @@ static int svmrt_info(const struct engine *engine, struct svmrt_info *info,
 	info->unusable[sizeof(info->unusable) - 1] = '\0';
 	if (!result && info->abi_version != SVMRT_ABI_VERSION) {
 		snprintf(error->text, sizeof(error->text),
-			 "%s speaks ABI version %u, this svmrund version %u: load the svmrt.ko that "
-			 "came with it", engine->device, info->abi_version, SVMRT_ABI_VERSION);
+			 "%s speaks ABI version %u, this svmrund version %u: load the svmrt.ko "
+			 "that came with it", engine->device, info->abi_version, SVMRT_ABI_VERSION);
 		error->number = EPROTO;
 		result = -1;
 	}

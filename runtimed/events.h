@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Event records from the rings to the subscribers. Rings are drained even when nobody listens. While
- * a lossless subscriber is full the rings of its VM are left alone, so the vCPUs wait.
+ * Event records from the rings to the subscribers. Rings are drained even when nobody listens;
+ * while a lossless subscriber is full the rings of its VM are left alone, so the vCPUs wait.
  */
 #ifndef SVMRUND_EVENTS_H
 #define SVMRUND_EVENTS_H

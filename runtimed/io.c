@@ -94,8 +94,8 @@ bool io_handle_exit(struct vcpu *vcpu)
 	if (info & IOIO_STR || (bytes != 1 && bytes != 2 && bytes != 4)) {
 		vcpu->end.reason = VM_END_ERROR;
 		snprintf(vcpu->end.text, sizeof(vcpu->end.text),
-			 "%s%s on port 0x%x at RIP 0x%llx: svmrund does not emulate string I/O; use "
-			 "IN and OUT, or skip or stop for this exit in the spec",
+			 "%s%s on port 0x%x at RIP 0x%llx: svmrund does not emulate string I/O; "
+			 "use IN and OUT, or skip or stop for this exit in the spec",
 			 info & IOIO_REP ? "REP " : "", info & IOIO_IN ? "INS" : "OUTS", port,
 			 (unsigned long long)run->rip);
 		return false;

@@ -16,10 +16,10 @@
 #define LIMIT_VMS 64u
 #define LIMIT_TEMPLATES 64u
 #define LIMIT_TEMPLATE_BYTES (512u << 20)	/* images of all loaded templates together */
-#define LIMIT_OUTPUT_BYTES (16u << 20)		/* per client; above it the client is disconnected */
-#define LIMIT_STALL_MS 10000u			/* a lossless client that reads nothing loses its hold */
+#define LIMIT_OUTPUT_BYTES (16u << 20)		/* per client; above it, it is disconnected */
+#define LIMIT_STALL_MS 10000u			/* a lossless reader that stalls loses its hold */
 
-/* Above HIGH a lossy subscriber loses events and a lossless one holds the vCPUs, until below LOW. */
+/* Above HIGH a lossy subscriber loses events, a lossless one holds the vCPUs, until below LOW. */
 #define OUTPUT_HIGH_BYTES (4u << 20)
 #define OUTPUT_LOW_BYTES (1u << 20)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * NPF exits (APM volume 2, 15.25.6): EXITINFO1 is the page-fault error code, EXITINFO2 the guest
- * physical address. Only MOV, MOVZX, MOVSX and MOVSXD between a register or immediate and memory are
- * emulated; anything else ends the run with the instruction's text.
+ * physical address. Only MOV, MOVZX, MOVSX and MOVSXD between a register or immediate and memory
+ * are emulated; anything else ends the run with the instruction's text.
  */
 #include <Zydis/Zydis.h>
 #include <stdio.h>
@@ -91,7 +91,8 @@ static bool is_gpr(const ZydisDecodedOperand *operand)
 }
 
 /* Writes a register of the processor's rules: 8 and 16 bits merge, 32 bits clear the upper half. */
-static void set_gpr(struct svmrt_run_page *run, ZydisRegister reg, unsigned int bits, uint64_t value)
+static void set_gpr(struct svmrt_run_page *run, ZydisRegister reg, unsigned int bits,
+		    uint64_t value)
 {
 	bool high = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH;
 	ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);

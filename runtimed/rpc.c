@@ -29,7 +29,7 @@ static const char *request_fault(const cJSON *message, const struct json_slice *
 		while (i < 4 && strcmp(item->string, known[i]))
 			i++;
 		if (i == 4)
-			return "a request has the members jsonrpc, method, params and id, no others";
+			return "a request has the members jsonrpc, method, params and id only";
 		if (seen[i]++)
 			return "a member of the request is given twice";
 	}
@@ -59,12 +59,13 @@ static bool take_id(struct rpc_request *request, struct json_slice object, struc
 
 static void dispatch(struct rpc_request *request)
 {
-	const char *name = cJSON_GetObjectItemCaseSensitive(request->message, "method")->valuestring;
+	const cJSON *method = cJSON_GetObjectItemCaseSensitive(request->message, "method");
 	const cJSON *params = cJSON_GetObjectItemCaseSensitive(request->message, "params");
 
-	request->method = rpc_method_find(name);
+	request->method = rpc_method_find(method->valuestring);
 	if (!request->method) {
-		rpc_fail(request, RPC_NO_METHOD, "no method %.64s; rpc.discover lists them", name);
+		rpc_fail(request, RPC_NO_METHOD, "no method %.64s; rpc.discover lists them",
+			 method->valuestring);
 		return;
 	}
 	if (rpc_args_take(request, params))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writes JSON-RPC answers and errors into the client's output. Ids go out as the bytes that came in.
+ * Writes JSON-RPC answers and errors into the client's output. Ids go out as the bytes they were.
  */
 #include <errno.h>
 #include <stdarg.h>

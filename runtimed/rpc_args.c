@@ -70,10 +70,9 @@ static const char *take_value(const cJSON *item, enum rpc_type type, struct rpc_
 
 static const struct rpc_param *find_param(const struct rpc_method *method, const char *name)
 {
-	for (const struct rpc_param *param = method->params; param < method->params + RPC_MAX_PARAMS;
-	     param++)
-		if (param->name && !strcmp(param->name, name))
-			return param;
+	for (size_t i = 0; i < RPC_MAX_PARAMS && method->params[i].name; i++)
+		if (!strcmp(method->params[i].name, name))
+			return &method->params[i];
 	return NULL;
 }
 
@@ -91,8 +90,8 @@ static bool take_one(struct rpc_request *request, const cJSON *item)
 	}
 	arg = &request->args[param - method->params];
 	if (arg->given) {
-		rpc_fail_param(request, param->name, "%s: parameter %s is given twice", method->name,
-			       param->name);
+		rpc_fail_param(request, param->name, "%s: parameter %s is given twice",
+			       method->name, param->name);
 		return false;
 	}
 	rule = take_value(item, param->type, arg);

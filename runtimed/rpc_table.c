@@ -23,7 +23,8 @@ const struct rpc_method rpc_methods[] = {
 	  { { "template", RPC_TYPE_DIGEST, false, "identity of the template" },
 	    { "name", RPC_TYPE_NAME, true, "name of the VM; else the template's" } } },
 	{ "vm.start", rpc_vm_start, "Run the vCPUs of a defined VM", { VM_PARAM } },
-	{ "vm.stop", rpc_vm_stop, "End the run; answered when every vCPU has left it", { VM_PARAM } },
+	{ "vm.stop", rpc_vm_stop, "End the run; answered when every vCPU has left it",
+	  { VM_PARAM } },
 	{ "vm.destroy", rpc_vm_destroy, "Free a VM that does not run", { VM_PARAM } },
 	{ "vm.list", rpc_vm_list, "All VMs", { { 0 } } },
 	{ "vm.info", rpc_vm_info, "State, counters and end of a VM", { VM_PARAM } },
@@ -39,7 +40,8 @@ const struct rpc_method rpc_methods[] = {
 	{ "events.unsubscribe", rpc_events_unsubscribe, "End a subscription of this client",
 	  { { "subscription", RPC_TYPE_NUMBER, false, "number from events.subscribe" } } },
 	{ "console.attach", rpc_console_attach,
-	  "Get the VM's serial output as notifications, from its bounded history on", { VM_PARAM } },
+	  "Get the VM's serial output as notifications, from its bounded history on",
+	  { VM_PARAM } },
 	{ "stats.get", rpc_stats_get, "Counters of every vCPU of a VM", { VM_PARAM } },
 };
 const size_t rpc_method_count = sizeof(rpc_methods) / sizeof(rpc_methods[0]);

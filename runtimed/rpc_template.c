@@ -32,8 +32,9 @@ static void *decode_image(struct rpc_request *request, size_t *bytes)
 	got = json_b64_decode(image, text, length, &bad);
 	if (got < 0) {
 		free(image);
-		rpc_fail_param(request, "data", "template.load: parameter data is not base64: %s at "
-			       "character %zu", bad == length ? "the length is no multiple of 4" :
+		rpc_fail_param(request, "data", "template.load: parameter data is not base64: %s "
+			       "at character %zu",
+			       bad == length ? "the length is no multiple of 4" :
 			       "a character that does not fit", bad);
 		return NULL;
 	}
@@ -104,7 +105,7 @@ void rpc_template_unload(struct rpc_request *request)
 	struct template *template = template_find(rpc_daemon(request), request->args[0].text);
 
 	if (!template) {
-		rpc_fail(request, RPC_NO_OBJECT, "no template %s is loaded; template.list names them",
+		rpc_fail(request, RPC_NO_OBJECT, "no template %s is loaded; template.list has them",
 			 request->args[0].text);
 		return;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Making the control socket. Two daemons that start at the same moment must not both win, so the
- * test for a live one, the removal of a stale file and the bind happen under a lock on the directory,
- * which leaves no lock file behind.
+ * test for a live one, the removal of a stale file and the bind happen under a lock on the
+ * directory, which leaves no lock file behind.
  */
 #include <config.h>
 #include <errno.h>
@@ -32,8 +32,8 @@ static int lock_directory(const char *path)
 		log_line(LOG_WARNING, "mkdir %s: %s", directory, strerror(errno));
 	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX)) {
-		log_line(LOG_ERR, "%s: %s; make it, or name another socket with --socket", directory,
-			 strerror(errno));
+		log_line(LOG_ERR, "%s: %s; make it, or name another socket with --socket",
+			 directory, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		fd = -1;
@@ -52,7 +52,8 @@ static bool clear_path(const struct sockaddr_un *address)
 	if (lstat(path, &status))
 		return true;
 	if (!S_ISSOCK(status.st_mode)) {
-		log_line(LOG_ERR, "%s exists and is not a socket: name another with --socket", path);
+		log_line(LOG_ERR, "%s exists and is not a socket: name another with --socket",
+			 path);
 		return false;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -83,7 +84,8 @@ static bool give_to_group(const char *path, const char *name)
 		return false;
 	}
 	if (chown(path, (uid_t)-1, group->gr_gid) || chmod(path, 0660)) {
-		log_line(LOG_ERR, "%s: cannot give it to group %s: %s", path, name, strerror(errno));
+		log_line(LOG_ERR, "%s: cannot give it to group %s: %s", path, name,
+			 strerror(errno));
 		return false;
 	}
 	return true;

@@ -34,7 +34,7 @@ static void update_hold(struct vm *vm)
 		else if (was_held && vm->state != VM_STOPPED && vm->state != VM_FAILED)
 			events_resume(vcpu);
 	}
-	/* A VM that ended while it was held still has to say so; the tick does it, not this stack. */
+	/* A VM that ended while it was held still has to say so, but not from this stack. */
 	if (was_held && !held)
 		daemon_wake(vm->daemon);
 }
@@ -158,8 +158,8 @@ void subscription_client_stalled(struct client *client)
 
 		if (!s->lossless)
 			continue;
-		log_line(LOG_WARNING, "subscription %llu of client %llu (pid %d) is lossy from now on: "
-			 "the client read nothing for %u ms", (unsigned long long)s->number,
+		log_line(LOG_WARNING, "subscription %llu of client %llu (pid %d) is lossy from now "
+			 "on: the client read nothing for %u ms", (unsigned long long)s->number,
 			 (unsigned long long)client->number, (int)client->pid, LIMIT_STALL_MS);
 		s->lossless = false;
 		update_hold(s->vm);

@@ -24,7 +24,8 @@ static int engine_create(struct vcpu *vcpu, struct engine_error *error)
 	};
 
 	if (row->kind != SVMT_VCPU_PLAIN)
-		return engine_fail(error, EOPNOTSUPP, "vCPU", "confidential guests are not supported");
+		return engine_fail(error, EOPNOTSUPP, "vCPU",
+				   "confidential guests are not supported");
 	vcpu->waits_for_sipi = row->start == SVMT_START_WAIT_SIPI;
 	vcpu->fd = engine->create_vcpu(vcpu->vm->fd, &create, error);
 	if (vcpu->fd < 0)

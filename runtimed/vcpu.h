@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vCPU: shared between its thread and the loop. The thread owns the run page while it is alive and
- * fills `end` before it sets `done`; the loop owns the ring's tail. vcpu.c makes and frees it,
+ * A vCPU: shared between its thread and the loop. The thread owns the run page while it is alive
+ * and fills `end` before it sets `done`; the loop owns the ring's tail. vcpu.c makes and frees it,
  * vcpu_thread.c is the thread.
  */
 #ifndef SVMRUND_VCPU_H
@@ -27,7 +27,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started, joined;
 	atomic_bool stop;		/* loop -> thread: leave */
-	atomic_bool done;		/* thread -> loop: `end` is filled, the thread is about to return */
+	atomic_bool done;		/* thread -> loop: `end` is filled */
 	struct vm_end end;
 
 	pthread_mutex_t lock;		/* for the two below */

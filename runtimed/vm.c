@@ -85,8 +85,8 @@ static void give_up(struct vm *vm, unsigned int vcpu, int status)
 {
 	vm->end.reason = VM_END_ERROR;
 	vm->end.vcpu = vcpu;
-	snprintf(vm->end.text, sizeof(vm->end.text), "the thread of vCPU %u could not start: %s", vcpu,
-		 strerror(status));
+	snprintf(vm->end.text, sizeof(vm->end.text), "the thread of vCPU %u could not start: %s",
+		 vcpu, strerror(status));
 	vm_request_stop(vm);
 }
 

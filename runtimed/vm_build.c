@@ -29,8 +29,8 @@ static int check_host(const struct engine *engine, const struct svmt_view *view,
 		return 0;
 	error->number = EOPNOTSUPP;
 	snprintf(error->text, sizeof(error->text),
-		 "the template needs SVM features that this host lacks: bits 0x%x of CPUID 8000_000A "
-		 "EDX (the host has 0x%x)", missing, info.svm_features);
+		 "the template needs SVM features that this host lacks: bits 0x%x of CPUID "
+		 "8000_000A EDX (the host has 0x%x)", missing, info.svm_features);
 	return -1;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# svmrund's control socket without a device, and its VMs on an engine without hardware. The cases are
-# functions of the Python files in tests/e2e; one test here runs one of them.
+# svmrund's control socket without a device, and its VMs on an engine without hardware. The cases
+# are functions of the Python files in tests/e2e; one test here runs one of them.
 
 setup() {
 	: "${SVMKIT_BUILD:?the directory with the built programs}"
@@ -20,7 +20,8 @@ vm_case() {
 
 @test "every case of the Python files is listed here" {
 	for file in rpc_robustness rpc_streaming; do
-		for name in $(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py"); do
+		names=$(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py")
+		for name in $names; do
 			[ "$name" = daemon ] || grep -q "_case $name\$" "$BATS_TEST_FILENAME" || {
 				echo "$file: $name"
 				false

@@ -178,7 +178,7 @@ class Client:
 
 
 class Daemon:
-    """A svmrund of this test's own; leaving the with-block ends it and checks that it was healthy."""
+    """A svmrund of this test's own; leaving the with-block ends it and checks its health."""
 
     def __init__(self, program, *options, path=None):
         self.directory = tempfile.TemporaryDirectory(prefix='svmrund-')

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What svmrund's socket does with bad input and bad clients, on a daemon without a device. Each case
-is a function; run one by name, or all. tests/cli/svmrund.bats lists them."""
+"""What svmrund's socket does with bad input and bad clients, on a daemon without a device. Each
+case is a function; run one by name, or all. tests/cli/svmrund.bats lists them."""
 import base64
 import glob
 import json
@@ -124,11 +124,13 @@ def garbage_is_answered_with_its_place():
                      b'"\\u12"', b'"\\ud800"', b'"\\udc00"', b'"\\u0000"', b'[1 2]', b'{} {}',
                      b"{'a':1}", b'NaN', b'Infinity', b'[' * 31, b'\xef\xbb\xbf{}']:
             expect(c, line, -32700)
-        for line in [b'"\xff"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe2\x82"']:
+        for line in [b'"\xff"', b'"\xc0\xaf"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"',
+                     b'"\xe2\x82"']:
             expect(c, line, -32700, 'UTF-8')
         c.send(b'\n\r\n')
         for line in [b'1', b'"x"', b'null', b'{}', b'[]', b'{"jsonrpc":"1.0","method":"vm.list"}',
-                     b'{"jsonrpc":"2.0","method":1}', b'{"jsonrpc":"2.0","method":"vm.list","id":{}}',
+                     b'{"jsonrpc":"2.0","method":1}',
+                     b'{"jsonrpc":"2.0","method":"vm.list","id":{}}',
                      b'{"jsonrpc":"2.0","method":"vm.list","id":true}',
                      b'{"jsonrpc":"2.0","method":"vm.list","more":1}',
                      b'{"jsonrpc":"2.0","method":"vm.list","method":"vm.info"}',
@@ -403,7 +405,8 @@ def a_file_that_is_no_socket_is_left_alone():
         assert run.returncode == 1 and b'not a socket' in run.stderr, run
         with open(path) as text:
             assert text.read() == 'precious'
-        run = subprocess.run([PROGRAM, '--socket', '/' + 'x' * 200], capture_output=True, timeout=20)
+        run = subprocess.run([PROGRAM, '--socket', '/' + 'x' * 200], capture_output=True,
+                             timeout=20)
         assert run.returncode == 1 and b'107' in run.stderr, run
 
 

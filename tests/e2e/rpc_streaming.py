@@ -94,7 +94,8 @@ def states_refuse_what_does_not_fit():
         assert c.error('vm.destroy', vm=vm)['code'] == 2
         assert c.error('vcpu.get', vm=vm, vcpu=0)['code'] == 2
         assert c.error('template.unload', template=digest)['code'] == 2
-        assert c.call('vm.wait', vm=vm, timeout_ms=60) == {'vm': vm, 'state': 'running', 'end': None}
+        answer = c.call('vm.wait', vm=vm, timeout_ms=60)
+        assert answer == {'vm': vm, 'state': 'running', 'end': None}
         assert c.call('vm.info', vm=vm)['end'] is None
         assert c.call('vm.stop', vm=vm) == {'vm': vm, 'state': 'stopped'}
         assert c.call('vm.stop', vm=vm) == {'vm': vm, 'state': 'stopped'}
@@ -319,7 +320,8 @@ def waiting_requests_have_a_limit_and_go_with_their_client():
         assert error['code'] == 3 and error['data']['limit'] == 'pending', error
         c.close()
         other.call('vm.stop', vm=vm)
-        batch = b'[{"jsonrpc":"2.0","id":1,"method":"vm.wait","params":{"vm":%d,"timeout_ms":100}},' \
+        batch = b'[{"jsonrpc":"2.0","id":1,"method":"vm.wait",' \
+                b'"params":{"vm":%d,"timeout_ms":100}},' \
                 b'{"jsonrpc":"2.0","id":2,"method":"vm.list"}]\n'
         vm = make(other, rdi=SPIN)
         other.call('vm.start', vm=vm)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fake engine: rings, kicks and exits behave as svmrt.h says, guests are a few numbers. A vCPU's
- * descriptor is an eventfd that is readable while its ring has unread records; RUN clears it, since
- * only RUN's thread can notice that the daemon consumed.
+ * The fake engine: rings, kicks and exits behave as svmrt.h says, guests are a few numbers. The
+ * descriptor of a vCPU is an eventfd that is readable while its ring has unread records; RUN
+ * clears it, since only RUN's thread can notice that the daemon consumed.
  */
 #include <config.h>
 #include <errno.h>

@@ -125,7 +125,7 @@ static void the_uart_loops_back(void **state)
 {
 	struct machine *m = *state;
 
-	port_out(m, 0x3fc, 1, 0x1a);		/* loop, OUT2, RTS: the probe of Linux's 8250 driver */
+	port_out(m, 0x3fc, 1, 0x1a);		/* loop, OUT2, RTS: as Linux's 8250 driver probes */
 	assert_true((port_in(m, 0x3fe, 1, 0) & 0xf0) == 0x90);
 	port_out(m, 0x3f8, 1, 'x');
 	assert_true(port_in(m, 0x3fd, 1, 0) == 0x61);

