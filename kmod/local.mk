@@ -30,15 +30,19 @@ kmod-strict: $(KMOD_DEPS)
 	@if grep -E 'warning|error' kmod-strict.log; then exit 1; fi
 	rm -rf kmod/strict
 
+# For another kernel than the configured one: make KDIR=DIR kmod-other -> kmod/other/svmrt.ko.
+kmod-other: $(KMOD_DEPS)
+	+$(call kmod_build,kmod/other,)
+
 kmodlabdir = $(pkglibexecdir)/lab
 kmodlab_DATA = kmod/svmrt.ko
 else
-kmod-strict:
+kmod-strict kmod-other:
 	@echo "no kernel headers: configure --with-kernel=DIR"; exit 1
 endif
-.PHONY: kmod-strict
+.PHONY: kmod-strict kmod-other
 CLEANFILES += kmod/svmrt.ko kmod-strict.log
-CLEAN_DIRS += kmod/build kmod/strict
+CLEAN_DIRS += kmod/build kmod/strict kmod/other
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_kmod

@@ -39,3 +39,4 @@ CLEANFILES += svmlab svmlab-init svmlab.tmp svmlab-init.tmp
 # Without an emulator; lab.bats boots one, so ./check runs it and `make check` does not.
 SCRIPT_TESTS += tests/e2e/lab_plain.bats
 EXTRA_DIST += lab/svmlab lab/svmlab-init tests/e2e/lab.bats tests/e2e/lab_clients.py
+EXTRA_DIST += lab/debug-kernel lab/debug-kernel.config
