@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `asm:` payloads: GNU as, then GNU ld with a script that puts every section behind the other at the
- * payload's address. Messages of both name lines of payload.s, which are shown as the spec's own.
+ * `asm:` payloads: GNU as, then GNU ld with a script that puts every section behind the other at
+ * the payload's address. Messages of both name lines of payload.s, which are shown as the spec's
+ * own.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,8 +24,9 @@ static struct range spec_line(const struct node *node, unsigned long line)
 }
 
 /*
- * One line of output: "payload.s:LINE: Error: TEXT" of as, "payload.s:LINE: undefined reference.." or
- * "ld: payload.s:LINE: ..." of ld. Lines without a place are headings, and are told if nothing else.
+ * One line of output: "payload.s:LINE: Error: TEXT" of as, "payload.s:LINE: undefined reference.."
+ * or "ld: payload.s:LINE: ..." of ld. Lines without a place are headings, and are told if nothing
+ * else.
  */
 static bool show_message(struct comp *c, const struct node *node, const char *tool, char *line)
 {
@@ -67,7 +69,8 @@ static void show_messages(struct comp *c, const struct node *node, const char *d
 	if (file)
 		fclose(file);
 	if (status && c->diag.errors == errors)
-		diag_error(&c->diag, &node->range, "%s failed with status %d: %s", tool, status, last);
+		diag_error(&c->diag, &node->range, "%s failed with status %d: %s", tool, status,
+			   last);
 }
 
 /* Run one tool and show what it says. Returns whether it succeeded. */
@@ -76,8 +79,10 @@ static bool run(struct comp *c, const struct node *node, const char *directory, 
 	int status = tool_run(c, directory, argv);
 
 	if (status == TOOL_NOT_FOUND) {
-		diag_error(&c->diag, &node->range, "`asm` needs the program `%s` of binutils, which is not "
-			   "in PATH; on Debian: apt-get install binutils", argv[0]);
+		diag_error(&c->diag, &node->range,
+			   "`asm` needs the program `%s` of binutils, which is not "
+			   "in PATH; on Debian: apt-get install binutils",
+			   argv[0]);
 		return false;
 	}
 	if (status < 0) {

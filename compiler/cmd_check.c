@@ -15,7 +15,8 @@ static const char usage[] =
 	"  --list                 list the named checks with the manual's section\n"
 	"  -h, --help             this text\n"
 	"\n"
-	"Exit status: 0 no errors, 1 errors in a spec, 2 wrong usage, 3 a file could not be read.\n";
+	"Exit status: 0 no errors, 1 errors in a spec, 2 wrong usage, 3 a file could not be "
+	"read.\n";
 
 static int list(void)
 {

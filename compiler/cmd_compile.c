@@ -18,7 +18,8 @@ static const char usage[] =
 	"  --diagnostics=FORMAT   text (default) or json: one object a line\n"
 	"  -h, --help             this text\n"
 	"\n"
-	"FILE is replaced only when the compilation succeeded. Exit status: 0 compiled, 1 errors in the\n"
+	"FILE is replaced only when the compilation succeeded. Exit status: 0 compiled, 1 errors "
+	"in the\n"
 	"spec, 2 wrong usage, 3 a file could not be read or written.\n";
 
 /* "dir/hello.yaml" -> "hello.svmt"; caller frees. */

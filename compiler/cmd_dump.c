@@ -10,7 +10,8 @@
 static const char usage[] =
 	"usage: svmc dump [--json] FILE\n"
 	"\n"
-	"Show the template FILE (- is standard input): identity, memory, the VMCB fields of every vCPU\n"
+	"Show the template FILE (- is standard input): identity, memory, the VMCB fields of every "
+	"vCPU\n"
 	"that are not zero, exit policy, devices and what the spec expects of a run.\n"
 	"\n"
 	"  --json       one JSON object; 64-bit values are hex strings\n"

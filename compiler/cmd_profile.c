@@ -5,12 +5,12 @@
 #include "cmd.h"
 #include "profile.h"
 
-static const char usage[] =
-	"usage: svmc profile list\n"
-	"       svmc profile show NAME\n"
-	"\n"
-	"List the built-in profiles that a spec can name with `extends`, or show the registers of one.\n"
-	"Registers that are not shown are zero.\n";
+static const char usage[] = "usage: svmc profile list\n"
+			    "       svmc profile show NAME\n"
+			    "\n"
+			    "List the built-in profiles that a spec can name with `extends`, or "
+			    "show the registers of one.\n"
+			    "Registers that are not shown are zero.\n";
 
 static int list(void)
 {
@@ -24,7 +24,8 @@ static int show(const char *name)
 	const struct profile *profile = profile_find(name);
 
 	if (!profile) {
-		fprintf(stderr, "svmc profile: no profile `%s`; svmc profile list names them\n", name);
+		fprintf(stderr, "svmc profile: no profile `%s`; svmc profile list names them\n",
+			name);
 		return SVMC_DIAGNOSED;
 	}
 	printf("name: %s\nas of: %s\nsource: %s\nsummary: %s\nasm: %u-bit code\nregisters:\n",

@@ -113,7 +113,7 @@ struct comp {
 /* Where the spec sets a save field, or where it names the profile that does. */
 const struct range *spec_field_range(const struct comp *c, const char *name);
 
-/* Directory of the spec file, "." for standard input: other paths of the spec are relative to it. */
+/* Directory of the spec file, "." for standard input: the spec's paths are relative to it. */
 const char *comp_directory(struct comp *c);
 
 #endif

@@ -153,7 +153,8 @@ static void add_devices(cJSON *root, const struct svmt_view *view)
 		const struct svmt_device *d = &view->devices[i];
 		cJSON *row = add_row(list);
 
-		cJSON_AddStringToObject(row, "type", d->type == SVMT_DEV_UART ? "uart" : "debug_exit");
+		cJSON_AddStringToObject(row, "type",
+					d->type == SVMT_DEV_UART ? "uart" : "debug_exit");
 		cJSON_AddNumberToObject(row, "index", d->index);
 		add_hex(row, "at", d->at);
 		if (d->irq != SVMT_NO_IRQ)

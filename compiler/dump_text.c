@@ -69,11 +69,12 @@ static void show_vcpus(FILE *out, const struct svmt_view *view)
 		for (last = first; last + 1 < view->vcpu_count; last++)
 			if (!same_vcpu(view, first, last + 1))
 				break;
-		fprintf(out, first == last ? "vcpu %" PRIu32 ":" : "vcpu %" PRIu32 "-%" PRIu32 ":", first,
-			last);
+		fprintf(out, first == last ? "vcpu %" PRIu32 ":" : "vcpu %" PRIu32 "-%" PRIu32 ":",
+			first, last);
 		fprintf(out, " %s, starts %s\n",
 			view->vcpus[first].kind == SVMT_VCPU_PLAIN ? "plain" : "confidential",
-			view->vcpus[first].start == SVMT_START_RUN ? "running" : "waiting for SIPI");
+			view->vcpus[first].start == SVMT_START_RUN ? "running"
+								   : "waiting for SIPI");
 		fprintf(out, "  intercepts:\n     ");
 		p.column = 5;
 		dump_vmcb(view, first, &vmcb);
@@ -88,11 +89,13 @@ static void show_vcpus(FILE *out, const struct svmt_view *view)
 static void show_memory(FILE *out, const struct svmt_view *view)
 {
 	for (uint32_t i = 0; i < view->region_count; i++)
-		fprintf(out, "memory: 0x%" PRIx64 "-0x%" PRIx64 " %s\n", (uint64_t)view->regions[i].gpa,
+		fprintf(out, "memory: 0x%" PRIx64 "-0x%" PRIx64 " %s\n",
+			(uint64_t)view->regions[i].gpa,
 			(uint64_t)(view->regions[i].gpa + view->regions[i].bytes - 1),
 			dump_region_kind(view->regions[i].kind));
 	for (uint32_t i = 0; i < view->run_count; i++)
-		fprintf(out, "contents: 0x%" PRIx64 " %" PRIu32 " pages from pool page %" PRIu32 "\n",
+		fprintf(out,
+			"contents: 0x%" PRIx64 " %" PRIu32 " pages from pool page %" PRIu32 "\n",
 			(uint64_t)view->runs[i].gpa, view->runs[i].pages, view->runs[i].blob_page);
 }
 

@@ -74,7 +74,8 @@ static int check_result(struct comp *c, const struct svmc_image *out)
 
 	if (!svmt_view_open(&view, out->bytes, out->length, &error))
 		return 0;
-	diag_error(&c->diag, NULL, "internal error, please report it: the template is not readable: %s",
+	diag_error(&c->diag, NULL,
+		   "internal error, please report it: the template is not readable: %s",
 		   error.text);
 	return -1;
 }
@@ -114,8 +115,10 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	if (svmt_write_image(parts, count, 0, &out->bytes, &out->length)) {
 		if (errno == ENOMEM)
 			longjmp(c->arena.out_of_memory, 1);
-		diag_error(&c->diag, NULL, "the template would be larger than %llu GiB; use less initial "
-			   "memory contents", (unsigned long long)SVMT_MAX_BYTES >> 30);
+		diag_error(&c->diag, NULL,
+			   "the template would be larger than %llu GiB; use less initial "
+			   "memory contents",
+			   (unsigned long long)SVMT_MAX_BYTES >> 30);
 		return -1;
 	}
 	snprintf(out->name, sizeof(out->name), "%s", c->spec.name);

@@ -35,8 +35,8 @@ static struct touched *touched_pages(struct comp *c, size_t *count)
 	for (size_t i = 0; i < c->spec.content_count; i++) {
 		const struct spec_contents *x = &c->spec.contents[i];
 
-		for (uint64_t at = x->gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1); at < x->gpa + x->bytes;
-		     at += SVMT_PAGE_BYTES) {
+		for (uint64_t at = x->gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1);
+		     at < x->gpa + x->bytes; at += SVMT_PAGE_BYTES) {
 			pages = arena_grow(&c->arena, pages, used, &capacity, sizeof(*pages));
 			pages[used++].gpa = at;
 		}

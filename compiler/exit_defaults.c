@@ -18,7 +18,8 @@ static const struct {
 	{ "IOIO", SVMRT_DO_USER, 0 }, { "NPF", SVMRT_DO_USER, 0 },
 	{ "HLT", SVMRT_DO_WAIT, 0 },
 	/* Without their effect the guest still runs: caches are coherent under NPT. */
-	{ "PAUSE", SVMRT_DO_SKIP, 0 }, { "WBINVD", SVMRT_DO_SKIP, 0 }, { "INVD", SVMRT_DO_SKIP, 0 },
+	{ "PAUSE", SVMRT_DO_SKIP, 0 }, { "WBINVD", SVMRT_DO_SKIP, 0 },
+	{ "INVD", SVMRT_DO_SKIP, 0 },
 	/* As on a processor that does not have the instruction. */
 	{ "VMRUN", SVMRT_DO_INJECT, VECTOR_UD }, { "VMMCALL", SVMRT_DO_INJECT, VECTOR_UD },
 	{ "VMLOAD", SVMRT_DO_INJECT, VECTOR_UD }, { "VMSAVE", SVMRT_DO_INJECT, VECTOR_UD },
@@ -28,7 +29,8 @@ static const struct {
 	{ "MWAIT_CONDITIONAL", SVMRT_DO_INJECT, VECTOR_UD }, { "RSM", SVMRT_DO_INJECT, VECTOR_UD },
 	{ "ICEBP", SVMRT_DO_INJECT, VECTOR_UD }, { "RDPRU", SVMRT_DO_INJECT, VECTOR_UD },
 	{ "RDTSCP", SVMRT_DO_INJECT, VECTOR_UD }, { "MCOMMIT", SVMRT_DO_INJECT, VECTOR_UD },
-	{ "INVLPGB", SVMRT_DO_INJECT, VECTOR_UD }, { "INVLPGB_ILLEGAL", SVMRT_DO_INJECT, VECTOR_UD },
+	{ "INVLPGB", SVMRT_DO_INJECT, VECTOR_UD },
+	{ "INVLPGB_ILLEGAL", SVMRT_DO_INJECT, VECTOR_UD },
 	{ "TLBSYNC", SVMRT_DO_INJECT, VECTOR_UD }, { "INVPCID", SVMRT_DO_INJECT, VECTOR_UD },
 	{ "RDPMC", SVMRT_DO_INJECT, VECTOR_GP }, { "XSETBV", SVMRT_DO_INJECT, VECTOR_GP },
 	/* The module hands these to the host whatever the rule says. */
@@ -66,7 +68,8 @@ void exit_defaults(struct spec *spec)
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++) {
 		const struct svm_exit_info *info = &svm_exits[i];
 
-		spec->exits[i].there = info->kind != SVM_KIND_GHCB && info->kind != SVM_KIND_VC_CODE &&
+		spec->exits[i].there = info->kind != SVM_KIND_GHCB &&
+				       info->kind != SVM_KIND_VC_CODE &&
 				       svmrt_exit_slot(info->code) >= 0;
 		if (spec->exits[i].there)
 			spec->exits[i].rule = default_rule(info);

@@ -124,8 +124,10 @@ bool read_flags(struct comp *c, const struct node *node, const char *reg, uint64
 			*value = sign ? base : *value;
 		}
 		if (!sign != !first_sign) {
-			diag_error(&c->diag, &node->items[i]->range, "%s mixes signed and unsigned names: "
-				   "sign all of them (relative to the profile) or none (exactly these)",
+			diag_error(&c->diag, &node->items[i]->range,
+				   "%s mixes signed and unsigned names: "
+				   "sign all of them (relative to the profile) or none (exactly "
+				   "these)",
 				   reg);
 			diag_note(&c->diag, &first->range, "the first name is %s",
 				  first_sign ? "signed" : "not signed");

@@ -12,7 +12,8 @@ static const struct command *const commands[] = {
 static void print_help(FILE *out)
 {
 	fprintf(out, "usage: svmc COMMAND [OPTION]... [FILE]...\n\n"
-		"Compile descriptions of AMD SVM guests to templates, and look into templates.\n\n");
+		     "Compile descriptions of AMD SVM guests to templates, and look into "
+		     "templates.\n\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(out, "\n`svmc COMMAND --help` tells more; svmc(1) tells all.\n");

@@ -139,8 +139,10 @@ void memory_build_tables(struct comp *c)
 	if (!tables && !gdt)
 		return;
 	if (!gpa) {
-		diag_error(&c->diag, &c->spec.profile_range, "the profile %s puts page and descriptor tables "
-			   "(%u pages) at the end of the first RAM region, which must begin below 1GiB "
+		diag_error(&c->diag, &c->spec.profile_range,
+			   "the profile %s puts page and descriptor tables "
+			   "(%u pages) at the end of the first RAM region, which must begin below "
+			   "1GiB "
 			   "and have at least %u pages; make it larger, or set cr3 and gdtr.base",
 			   profile->name, TABLE_PAGES, TABLE_PAGES + 1);
 		return;

@@ -17,7 +17,7 @@ bool memory_is_64bit_code(const struct spec *spec);
 /* Linear address of CS:RIP. */
 uint64_t memory_entry(const struct spec *spec);
 
-/* Whether that linear address is a physical one: paging off, or the identity map that svmc built. */
+/* Whether that linear address is a physical one: paging off, or svmc's own identity map. */
 bool memory_entry_is_physical(const struct comp *c);
 
 /* Build the tables and point GDTR, TR and CR3 at them, unless the spec sets those itself. */

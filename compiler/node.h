@@ -37,8 +37,8 @@ struct pair {
 };
 
 /*
- * Read a source file into `source` (arena memory). Returns 0, or -1 after a message: the file cannot
- * be read (*io is set) or is too long.
+ * Read a source file into `source` (arena memory). Returns 0, or -1 after a message: the file
+ * cannot be read (*io is set) or is too long.
  */
 int source_read(struct arena *arena, struct diag *diag, const char *path, struct source *source,
 		bool *io);
@@ -49,7 +49,7 @@ struct node *yaml_parse(struct arena *arena, struct diag *diag, const struct sou
 /* Value of a key, or NULL. */
 struct node *node_get(const struct node *map, const char *key);
 
-/* The scalar's text fit for a message: clipped, control characters replaced; or "a list", "a map". */
+/* The scalar's text for a message: clipped, without control characters; or "a list", "a map". */
 const char *node_quote(struct arena *arena, const struct node *node);
 
 #endif

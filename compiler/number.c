@@ -85,20 +85,24 @@ bool read_number(struct comp *c, const struct node *node, const char *what, unsi
 	case NUMBER_GOOD:
 		if (bits >= 64 || *value >> bits == 0)
 			return true;
-		diag_error(&c->diag, &node->range, "`%s` is %s, which does not fit its %u bits; at most "
-			   "0x%" PRIx64, what, found, bits, ((uint64_t)1 << bits) - 1);
+		diag_error(&c->diag, &node->range,
+			   "`%s` is %s, which does not fit its %u bits; at most "
+			   "0x%" PRIx64,
+			   what, found, bits, ((uint64_t)1 << bits) - 1);
 		return false;
 	case NUMBER_NONE:
-		diag_error(&c->diag, &node->range, "`%s` is %s, not a number; write it decimal or with 0x",
-			   what, found);
+		diag_error(&c->diag, &node->range,
+			   "`%s` is %s, not a number; write it decimal or with 0x", what, found);
 		return false;
 	case NUMBER_LEADING_ZERO:
-		diag_error(&c->diag, &node->range, "`%s` is %s: a leading zero is octal in YAML 1.1 and "
-			   "decimal in 1.2; remove it, or write 0x", what, found);
+		diag_error(&c->diag, &node->range,
+			   "`%s` is %s: a leading zero is octal in YAML 1.1 and "
+			   "decimal in 1.2; remove it, or write 0x",
+			   what, found);
 		return false;
 	case NUMBER_UNDERSCORE:
-		diag_error(&c->diag, &node->range, "`%s` is %s: a `_` stands between two digits only",
-			   what, found);
+		diag_error(&c->diag, &node->range,
+			   "`%s` is %s: a `_` stands between two digits only", what, found);
 		return false;
 	case NUMBER_UNIT:
 	case NUMBER_NEEDS_UNIT:
@@ -106,7 +110,8 @@ bool read_number(struct comp *c, const struct node *node, const char *what, unsi
 			   unit_text(unit));
 		return false;
 	default:
-		diag_error(&c->diag, &node->range, "`%s` is %s, which does not fit 64 bits", what, found);
+		diag_error(&c->diag, &node->range, "`%s` is %s, which does not fit 64 bits", what,
+			   found);
 		return false;
 	}
 }

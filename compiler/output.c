@@ -89,7 +89,8 @@ int output_write(const char *path, const uint8_t *data, uint64_t bytes)
 		free(real);
 		return -1;
 	}
-	result = write_temporary(temporary, there ? status.st_mode & 07777 : new_mode(), data, bytes);
+	result = write_temporary(temporary, there ? status.st_mode & 07777 : new_mode(), data,
+				 bytes);
 	if (!result && rename(temporary, real)) {
 		int saved = errno;
 

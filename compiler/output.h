@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 /*
- * Replace `path` by `bytes` bytes ("-": write them to standard output). A file that exists and is not
- * a regular one (a device, a pipe) is written in place. Returns 0, or -1 with errno.
+ * Replace `path` by `bytes` bytes ("-": write them to standard output). A file that exists and is
+ * not a regular one (a device, a pipe) is written in place. Returns 0, or -1 with errno.
  */
 int output_write(const char *path, const uint8_t *data, uint64_t bytes);
 

@@ -98,7 +98,8 @@ void payload_build(struct comp *c)
 	if (!data)
 		return;
 	if (!bytes) {
-		diag_error(&c->diag, &payload->node->range, "the payload is empty; write `payload: none` if "
+		diag_error(&c->diag, &payload->node->range,
+			   "the payload is empty; write `payload: none` if "
 			   "that is meant");
 		return;
 	}

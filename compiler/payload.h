@@ -7,7 +7,8 @@
 
 #define PAYLOAD_MAX_BYTES ((uint64_t)1 << 30)
 
-/* Add the payload to the guest's memory. Needs profile, memory and vCPU state. Messages tell errors. */
+/* Add the payload to the guest's memory. Needs profile, memory and vCPU state. Messages tell
+ * errors. */
 void payload_build(struct comp *c);
 
 /* Assemble the text of `asm` for address `gpa`; NULL after messages. */
@@ -15,8 +16,8 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 				unsigned int code_bits, uint64_t *bytes);
 
 /*
- * Read the regular file `path` of at most `limit` bytes; `shown` is its name in messages and `where`
- * the spec's place that names it. NULL after a message.
+ * Read the regular file `path` of at most `limit` bytes; `shown` is its name in messages and
+ * `where` the spec's place that names it. NULL after a message.
  */
 const uint8_t *payload_read_file(struct comp *c, const char *path, const char *shown,
 				 const struct range *where, uint64_t limit, uint64_t *bytes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Profiles: named starting points of a vCPU, each with its source. A released profile never changes;
- * what ought to differ becomes a new profile. There is no nameless default.
+ * Profiles: named starting points of a vCPU, each with its source. A released profile never
+ * changes; what ought to differ becomes a new profile. There is no nameless default.
  */
 #ifndef SVMC_PROFILE_H
 #define SVMC_PROFILE_H

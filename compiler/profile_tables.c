@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The built-in profiles' values. Numbers of segment attributes are the VMCB's packed form: descriptor
- * bits 55:52 and 47:40 (APM volume 2, 15.5.1). Everything that is not listed is zero.
+ * The built-in profiles' values. Segment attributes are in the VMCB's packed form: descriptor bits
+ * 55:52 and 47:40 (APM volume 2, 15.5.1). Everything that is not listed is zero.
  */
 #include <stddef.h>
 #include "profile.h"
 
-/* Common to all: what must be set for VMRUN (C01, C25) and the documented idle values of DR6/DR7. */
+/* Common to all: what VMRUN wants (C01, C25) and the documented idle values of DR6 and DR7. */
 #define COMMON \
 	{ "g_pat", 0x0007040600070406 },	/* APM 7.8.2: PAT at reset */ \
 	{ "dr6", 0xffff0ff0 }, { "dr7", 0x400 }, /* APM table 14-1 */ \
@@ -27,7 +27,7 @@ static const struct profile_value long64_values[] = {
 	{ "efer", 0x1500 },		/* SVME LMA LME */
 	SEGMENT("cs", 0x08, 0xa9b, 0xffffffff, 0),	/* L: 64-bit code */
 	FLAT_DATA("ds"), FLAT_DATA("es"), FLAT_DATA("ss"), FLAT_DATA("fs"), FLAT_DATA("gs"),
-	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),		/* busy 64-bit TSS; base: see memory_build */
+	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),		/* busy TSS; base: memory.c */
 	{ "rip", 0x1000 }, { "rsp", 0x8000 },
 	{ NULL, 0 },
 };

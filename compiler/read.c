@@ -100,7 +100,8 @@ bool read_map(struct comp *c, const struct node *map, const char *what, const st
 		const struct node *value = node_get(map, keys[i].name);
 
 		if (!value && keys[i].needed) {
-			diag_error(&c->diag, &map->range, "%s has no `%s`; add one", what, keys[i].name);
+			diag_error(&c->diag, &map->range, "%s has no `%s`; add one", what,
+				   keys[i].name);
 			good = false;
 			c->spec.bad |= keys[i].part;
 		}

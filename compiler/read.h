@@ -24,9 +24,9 @@ bool want_map(struct comp *c, const struct node *node, const char *what);
 bool want_list(struct comp *c, const struct node *node, const char *what);
 
 /*
- * The keys of a map as a table: unknown keys are reported with the nearest known one, missing needed
- * ones too; then each key's function is called, in the order of the table. `read` may be NULL for
- * keys that the caller fetches itself.
+ * The keys of a map as a table: unknown keys are reported with the nearest known one, missing
+ * needed ones too; then each key's function is called, in the order of the table. `read` may be
+ * NULL for keys that the caller fetches itself.
  */
 struct key {
 	const char *name;

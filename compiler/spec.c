@@ -27,14 +27,15 @@ static bool read_name(struct comp *c, const struct node *node, void *into)
 	for (const char *p = c->spec.name; *p; p++) {
 		if (*p >= 0x20 && *p < 0x7f)
 			continue;
-		diag_error(&c->diag, &node->range, "the name holds a character that is not printable "
+		diag_error(&c->diag, &node->range,
+			   "the name holds a character that is not printable "
 			   "ASCII; use letters, digits and punctuation");
 		return false;
 	}
 	if (node->text_bytes <= SPEC_MAX_NAME)
 		return true;
-	diag_error(&c->diag, &node->range, "the name has %zu characters; at most %d", node->text_bytes,
-		   SPEC_MAX_NAME);
+	diag_error(&c->diag, &node->range, "the name has %zu characters; at most %d",
+		   node->text_bytes, SPEC_MAX_NAME);
 	return false;
 }
 
@@ -105,7 +106,7 @@ void spec_read(struct comp *c)
 	spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count * sizeof(struct range));
 	spec->vcpu_count = 1;
 	exit_defaults(spec);
-	/* The profile comes first, wherever the spec names it: everything else is relative to it. */
+	/* The profile comes first, wherever the spec names it: the rest is relative to it. */
 	if (!extends)
 		no_profile(c);
 	else if (extends->kind == NODE_SCALAR && profile_find(extends->text)) {

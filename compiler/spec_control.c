@@ -45,9 +45,10 @@ static bool read_intercept(struct comp *c, const struct node *node)
 	if (!read_text(c, node, "intercepts", &name))
 		return false;
 	if (*name != '+' && *name != '-') {
-		diag_error(&c->diag, &node->range, "the intercept %s has no sign; write `+%.40s` to add it "
-			   "to the profile's, `-%.40s` to remove it", node_quote(&c->arena, node), name,
-			   name);
+		diag_error(&c->diag, &node->range,
+			   "the intercept %s has no sign; write `+%.40s` to add it "
+			   "to the profile's, `-%.40s` to remove it",
+			   node_quote(&c->arena, node), name, name);
 		return false;
 	}
 	row = svm_intercept_find(name + 1);
@@ -59,13 +60,16 @@ static bool read_intercept(struct comp *c, const struct node *node)
 		return false;
 	}
 	if (refused(row) && *name == '+') {
-		diag_error(&c->diag, &node->range, "svmrt.ko does not take the intercept %s (%s); leave it "
-			   "out", row->name, row->feature);
+		diag_error(&c->diag, &node->range,
+			   "svmrt.ko does not take the intercept %s (%s); leave it "
+			   "out",
+			   row->name, row->feature);
 		return false;
 	}
 	range = &c->spec.intercept_range[row - svm_intercepts];
 	if (range->source) {
-		diag_error(&c->diag, &node->range, "the intercept %s is there twice; remove one", row->name);
+		diag_error(&c->diag, &node->range, "the intercept %s is there twice; remove one",
+			   row->name);
 		diag_note(&c->diag, range, "the first one is here");
 		return false;
 	}
@@ -125,15 +129,16 @@ static bool read_field(struct comp *c, const struct node *key, const struct node
 	for (size_t i = 0; i < ALLOWED_COUNT; i++)
 		allowed |= !strcmp(allowed_fields[i], field->name);
 	if (!allowed) {
-		diag_error(&c->diag, &key->range, "the control field %s belongs to svmrt.ko, which wants it "
+		diag_error(&c->diag, &key->range,
+			   "the control field %s belongs to svmrt.ko, which wants it "
 			   "to be zero in a template; a spec may set " ALLOWED_LIST,
 			   node_quote(&c->arena, key));
 		return false;
 	}
 	if (!read_number(c, value_node, key->text, field->hi - field->lo + 1u, UNIT_NONE, &value))
 		return false;
-	vmcb_set_field(c->spec.vmcb, field->offset, field->bytes, field->hi, field->lo, field->clean,
-		       value);
+	vmcb_set_field(c->spec.vmcb, field->offset, field->bytes, field->hi, field->lo,
+		       field->clean, value);
 	return true;
 }
 

@@ -164,7 +164,8 @@ static bool read_set(struct comp *c, const struct node *node, void *into)
 	if (!want_list(c, node, "set"))
 		return false;
 	if (node->count > MAX_ROWS) {
-		diag_error(&c->diag, &node->range, "`set` has %zu rows; at most %u", node->count, MAX_ROWS);
+		diag_error(&c->diag, &node->range, "`set` has %zu rows; at most %u", node->count,
+			   MAX_ROWS);
 		return false;
 	}
 	for (size_t i = 0; i < node->count; i++) {

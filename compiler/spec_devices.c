@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `devices:`: what the daemon puts at the guest's ports. The key that names the type comes first. */
+/* `devices:`: what the daemon puts at the guest's ports. One key of each names its type. */
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
@@ -111,8 +111,8 @@ bool spec_read_devices(struct comp *c, const struct node *node, void *into)
 
 	(void)into;
 	if (good && node->count > MAX_DEVICES) {
-		diag_error(&c->diag, &node->range, "`devices` has %zu devices; at most %u", node->count,
-			   MAX_DEVICES);
+		diag_error(&c->diag, &node->range, "`devices` has %zu devices; at most %u",
+			   node->count, MAX_DEVICES);
 		return false;
 	}
 	for (size_t i = 0; node->kind == NODE_LIST && i < node->count; i++)

@@ -29,8 +29,10 @@ int read_exit_name(struct comp *c, const struct node *node)
 	if (info && c->spec.exits[info - svm_exits].there)
 		return (int)(info - svm_exits);
 	if (info)
-		diag_error(&c->diag, &node->range, "%s is a code of the GHCB protocol or of #VC, never of "
-			   "a VMCB; leave it out", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "%s is a code of the GHCB protocol or of #VC, never of "
+			   "a VMCB; leave it out",
+			   node_quote(&c->arena, node));
 	else
 		unknown_name(c, node, "exit code", exit_name_next, "svmspec(5) lists the names");
 	return -1;
@@ -43,8 +45,10 @@ static bool read_do(struct comp *c, const struct node *node, void *into)
 
 	exit->do_range = node->range;
 	if (action < 0) {
-		diag_error(&c->diag, &node->range, "`do` is %s; the rule is user, table, skip, inject, "
-			   "wait or stop", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "`do` is %s; the rule is user, table, skip, inject, "
+			   "wait or stop",
+			   node_quote(&c->arena, node));
 		return false;
 	}
 	if (action != exit->rule.action)
@@ -59,8 +63,10 @@ static bool set_sample(struct comp *c, const struct node *node, const char *text
 	uint64_t every = 0;
 
 	if (number_parse(text, UNIT_NONE, &every) != NUMBER_GOOD || !every || every > UINT32_MAX) {
-		diag_error(&c->diag, &node->range, "the event class is %s; `sample N` tells one of every N "
-			   "exits, N from 1 to 2^32 - 1", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "the event class is %s; `sample N` tells one of every N "
+			   "exits, N from 1 to 2^32 - 1",
+			   node_quote(&c->arena, node));
 		return false;
 	}
 	exit->rule.event = SVMRT_EVENT_SAMPLE;
@@ -88,8 +94,10 @@ static bool read_event(struct comp *c, const struct node *node, void *into)
 		return set_sample(c, node, node->text + 7, exit);
 	event = node->kind == NODE_SCALAR ? svmrt_event_class_find(node->text) : -1;
 	if (event < 0 || event == SVMRT_EVENT_SAMPLE) {
-		diag_error(&c->diag, &node->range, "`event` is %s; the rule is none, count, `sample N` or "
-			   "stream", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "`event` is %s; the rule is none, count, `sample N` or "
+			   "stream",
+			   node_quote(&c->arena, node));
 		return false;
 	}
 	exit->rule.event = (uint8_t)event;
@@ -110,8 +118,10 @@ static bool read_vector(struct comp *c, const struct node *node, void *into)
 	if (!read_number(c, node, "vector", 64, UNIT_NONE, &vector))
 		return false;
 	if (vector > 31) {
-		diag_error(&c->diag, &node->range, "`vector` is %s; an exception has a vector from 0 to 31, "
-			   "or `same`", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "`vector` is %s; an exception has a vector from 0 to 31, "
+			   "or `same`",
+			   node_quote(&c->arena, node));
 		return false;
 	}
 	exit->rule.vector = (uint16_t)vector;
@@ -130,8 +140,10 @@ static bool complete(struct comp *c, const struct svm_exit_info *info, struct sp
 	const bool vector = node_get(map, "vector") != NULL;
 
 	if (vector && exit->rule.action != SVMRT_DO_INJECT) {
-		diag_error(&c->diag, &exit->vector_range, "`vector` is for `do: inject`, but %s is handled "
-			   "by `do: %s`; remove one", info->name, svmrt_action_name(exit->rule.action));
+		diag_error(&c->diag, &exit->vector_range,
+			   "`vector` is for `do: inject`, but %s is handled "
+			   "by `do: %s`; remove one",
+			   info->name, svmrt_action_name(exit->rule.action));
 		return false;
 	}
 	if (exit->rule.action != SVMRT_DO_INJECT || vector || !exit->do_range.source)
@@ -140,8 +152,10 @@ static bool complete(struct comp *c, const struct svm_exit_info *info, struct sp
 		exit->rule.vector = SVMRT_VECTOR_SAME;
 	if (exit->rule.vector)
 		return true;
-	diag_error(&c->diag, &exit->do_range, "`do: inject` on the instruction exit %s needs a `vector`, "
-		   "such as 6 for #UD or 13 for #GP", info->name);
+	diag_error(&c->diag, &exit->do_range,
+		   "`do: inject` on the instruction exit %s needs a `vector`, "
+		   "such as 6 for #UD or 13 for #GP",
+		   info->name);
 	return false;
 }
 

@@ -68,7 +68,8 @@ static bool read_regs(struct comp *c, const struct node *node, void *into)
 			unknown_name(c, key, "register that can be expected", regs_name_next,
 				     "the general registers, rip, rflags, dr0-dr3 and xcr0 can");
 			good = false;
-		} else if (!read_number(c, node->pairs[i].value, key->text, 64, UNIT_NONE, &value)) {
+		} else if (!read_number(c, node->pairs[i].value, key->text, 64, UNIT_NONE,
+					&value)) {
 			good = false;
 		} else {
 			add_hex(c, regs, key->text, value);
@@ -130,14 +131,17 @@ static const struct key event_keys[] = {
 };
 
 /* A mask without the value that it masks compares nothing. */
-static bool check_mask(struct comp *c, const struct node *event, const char *mask, const char *value)
+static bool check_mask(struct comp *c, const struct node *event, const char *mask,
+		       const char *value)
 {
 	const struct node *node = node_get(event, mask);
 
 	if (!node || node_get(event, value))
 		return true;
-	diag_error(&c->diag, &node->range, "`%s` without `%s` compares nothing; add the value or remove "
-		   "the mask", mask, value);
+	diag_error(&c->diag, &node->range,
+		   "`%s` without `%s` compares nothing; add the value or remove "
+		   "the mask",
+		   mask, value);
 	return false;
 }
 
@@ -156,7 +160,8 @@ static bool read_event(struct comp *c, const struct node *node, cJSON *list)
 		return false;
 	name = node_get(node, "exit");
 	spec->expect_events = arena_grow(&c->arena, spec->expect_events, spec->expect_event_count,
-					 &spec->expect_event_capacity, sizeof(*spec->expect_events));
+					 &spec->expect_event_capacity,
+					 sizeof(*spec->expect_events));
 	spec->expect_events[spec->expect_event_count++] = (struct spec_expect_event){
 		.code = svm_exit_find(name->text)->code, .name = name->text, .range = name->range,
 	};
@@ -196,8 +201,10 @@ static bool read_within(struct comp *c, const struct node *node, void *into)
 	if (!read_number(c, node, "within", 64, UNIT_TIME, &within))
 		return false;
 	if (!within || within > 86400ULL * 1000000000ULL) {
-		diag_error(&c->diag, &node->range, "`within` is %s; the rule is more than nothing and at "
-			   "most 86400s", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "`within` is %s; the rule is more than nothing and at "
+			   "most 86400s",
+			   node_quote(&c->arena, node));
 		return false;
 	}
 	if (!cJSON_AddNumberToObject(into, "within_ns", (double)within))

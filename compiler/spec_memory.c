@@ -73,7 +73,8 @@ static bool read_asm(struct comp *c, const struct node *node, void *into)
 	if (!read_text(c, node, "asm", &text))
 		return false;
 	if (node->folded) {
-		diag_error(&c->diag, &node->range, "`asm` is a folded block, which joins lines; begin it "
+		diag_error(&c->diag, &node->range,
+			   "`asm` is a folded block, which joins lines; begin it "
 			   "with `|` instead of `>`");
 		return false;
 	}
@@ -115,8 +116,10 @@ bool spec_read_payload(struct comp *c, const struct node *node, void *into)
 	if (node->kind == NODE_SCALAR && !strcmp(node->text, "none"))
 		return true;
 	if (node->kind != NODE_MAP) {
-		diag_error(&c->diag, &node->range, "`payload` is %s; the rule is `none`, `{ asm: | ... }` "
-			   "or `{ bin: FILE }`", node_quote(&c->arena, node));
+		diag_error(&c->diag, &node->range,
+			   "`payload` is %s; the rule is `none`, `{ asm: | ... }` "
+			   "or `{ bin: FILE }`",
+			   node_quote(&c->arena, node));
 		return false;
 	}
 	if (!read_map(c, node, "the payload", payload_keys, 3, payload))
@@ -124,12 +127,14 @@ bool spec_read_payload(struct comp *c, const struct node *node, void *into)
 	text = node_get(node, "asm");
 	file = node_get(node, "bin");
 	if (text && file) {
-		diag_error(&c->diag, &file->range, "the payload is asm and bin; the rule is exactly one");
+		diag_error(&c->diag, &file->range,
+			   "the payload is asm and bin; the rule is exactly one");
 		diag_note(&c->diag, &text->range, "asm is here");
 		return false;
 	}
 	if (!text && !file) {
-		diag_error(&c->diag, &node->range, "the payload is neither asm nor bin; the rule is exactly "
+		diag_error(&c->diag, &node->range,
+			   "the payload is neither asm nor bin; the rule is exactly "
 			   "one, or `payload: none`");
 		return false;
 	}

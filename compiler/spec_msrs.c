@@ -19,8 +19,10 @@ static bool read_index(struct comp *c, const struct node *node, void *into)
 		if (number_parse(text, UNIT_NONE, &first) != NUMBER_GOOD ||
 		    number_parse(dash + 1, UNIT_NONE, &last) != NUMBER_GOOD ||
 		    last > UINT32_MAX || first > last) {
-			diag_error(&c->diag, &node->range, "`index` is %s; a range is FIRST-LAST, both "
-				   "ends 32-bit numbers and included", node_quote(&c->arena, node));
+			diag_error(&c->diag, &node->range,
+				   "`index` is %s; a range is FIRST-LAST, both "
+				   "ends 32-bit numbers and included",
+				   node_quote(&c->arena, node));
 			return false;
 		}
 	} else {
@@ -66,7 +68,8 @@ static bool read_write(struct comp *c, const struct node *node, void *into)
 	else if (!strcmp(text, "store"))
 		row->write = SVMRT_MSR_STORE;
 	else {
-		diag_error(&c->diag, &node->range, "`write` is %s; the rule is `ignore`, `gp` or `store`",
+		diag_error(&c->diag, &node->range,
+			   "`write` is %s; the rule is `ignore`, `gp` or `store`",
 			   node_quote(&c->arena, node));
 		return false;
 	}
@@ -93,8 +96,10 @@ static bool check_order(struct comp *c)
 	for (size_t i = 1; i < c->spec.msr_count; i++) {
 		if (msrs[i - 1].row.last < msrs[i].row.first)
 			continue;
-		diag_error(&c->diag, &msrs[i].range, "the MSRs 0x%" PRIx32 " to 0x%" PRIx32 " overlap "
-			   "another row; an MSR has one row", msrs[i].row.first, msrs[i].row.last);
+		diag_error(&c->diag, &msrs[i].range,
+			   "the MSRs 0x%" PRIx32 " to 0x%" PRIx32 " overlap "
+			   "another row; an MSR has one row",
+			   msrs[i].row.first, msrs[i].row.last);
 		diag_note(&c->diag, &msrs[i - 1].range, "the other row is here");
 		good = false;
 	}
@@ -116,8 +121,10 @@ bool spec_read_msrs(struct comp *c, const struct node *node, void *into)
 			continue;
 		}
 		if (msr.row.write == SVMRT_MSR_STORE && msr.row.first != msr.row.last) {
-			diag_error(&c->diag, &node_get(item, "write")->range, "`write: store` keeps the "
-				   "value of one MSR, but the row is a range; write one row for each");
+			diag_error(
+				&c->diag, &node_get(item, "write")->range,
+				"`write: store` keeps the "
+				"value of one MSR, but the row is a range; write one row for each");
 			good = false;
 			continue;
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Readers of the top-level parts of a spec, one file each; all of the form that struct key wants. */
+/* Readers of the top-level parts of a spec, one file each, of the form that struct key wants. */
 #ifndef SVMC_SPEC_READ_H
 #define SVMC_SPEC_READ_H
 

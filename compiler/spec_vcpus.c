@@ -24,9 +24,9 @@ static bool read_count(struct comp *c, const struct node *node, void *into)
 static const char *register_name_next(size_t index)
 {
 	static const char *const others[] = {
-		"rcx", "rdx", "rbx", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-		"r15", "dr0", "dr1", "dr2", "dr3", "xcr0", "es", "cs", "ss", "ds", "fs", "gs", "gdtr",
-		"idtr", "ldtr", "tr",
+		"rcx", "rdx", "rbx", "rbp", "rsi", "rdi",  "r8",   "r9",   "r10",  "r11",
+		"r12", "r13", "r14", "r15", "dr0", "dr1",  "dr2",  "dr3",  "xcr0", "es",
+		"cs",  "ss",  "ds",  "fs",  "gs",  "gdtr", "idtr", "ldtr", "tr",
 	};
 	const size_t count = sizeof(others) / sizeof(others[0]);
 
@@ -45,8 +45,10 @@ static bool loaded(struct comp *c, const struct node *key, const struct vmcb_fie
 	if (!field || ((field->loaded_by == VMCB_BY_VMRUN || field->loaded_by == VMCB_BY_VMLOAD ||
 			field->loaded_by == VMCB_BY_VMRUN_NP) && strcmp(field->name, "spec_ctrl")))
 		return true;
-	diag_error(&c->diag, &key->range, "%s belongs to a processor feature (%s) that svmrt.ko does not "
-		   "turn on; leave it out", node_quote(&c->arena, key), field->feature);
+	diag_error(&c->diag, &key->range,
+		   "%s belongs to a processor feature (%s) that svmrt.ko does not "
+		   "turn on; leave it out",
+		   node_quote(&c->arena, key), field->feature);
 	return false;
 }
 
@@ -106,8 +108,10 @@ static bool set_segment(struct comp *c, const struct node *key, const struct nod
 		struct register_place place;
 
 		if (!register_find(c, name, &place)) {
-			diag_error(&c->diag, &part->range, "unknown key %s in %s; its keys are selector, "
-				   "attrib, limit and base", node_quote(&c->arena, part), key->text);
+			diag_error(&c->diag, &part->range,
+				   "unknown key %s in %s; its keys are selector, "
+				   "attrib, limit and base",
+				   node_quote(&c->arena, part), key->text);
 			return false;
 		}
 		good = set_register(c, part, name, map->pairs[i].value);

@@ -31,7 +31,8 @@ static unsigned int distance(const char *a, const char *b)
 
 		row[0] = i;
 		for (unsigned int j = 1; j <= b_length; j++) {
-			int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
+			int x = tolower((unsigned char)a[i - 1]),
+			    y = tolower((unsigned char)b[j - 1]);
 
 			row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y));
 			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&

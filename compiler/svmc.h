@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The compiler as a library (libsvmc.a): a spec file in, the bytes of a template out. Messages go to
- * a stream of the caller's; nothing exits, nothing is kept between calls.
+ * The compiler as a library (libsvmc.a): a spec file in, the bytes of a template out. Messages go
+ * to a stream of the caller's; nothing exits, nothing is kept between calls.
  */
 #ifndef SVMC_SVMC_H
 #define SVMC_SVMC_H
@@ -28,8 +28,8 @@ struct svmc_image {
 enum svmc_status { SVMC_OK = 0, SVMC_DIAGNOSED = 1, SVMC_USAGE = 2, SVMC_IO = 3 };
 
 /*
- * Compile the spec at `path` ("-": standard input). `options` may be NULL. On SVMC_OK `out` holds the
- * template; on SVMC_DIAGNOSED or SVMC_IO messages were written to `diag` and `out` is empty.
+ * Compile the spec at `path` ("-": standard input). `options` may be NULL. On SVMC_OK `out` holds
+ * the template; on SVMC_DIAGNOSED or SVMC_IO messages were written to `diag` and `out` is empty.
  */
 int svmc_compile_file(const char *path, const struct svmc_options *options,
 		      struct svmc_image *out, FILE *diag);

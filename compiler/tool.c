@@ -66,7 +66,8 @@ int tool_run(struct comp *c, const char *directory, char *const argv[])
 {
 	const char *path = getenv("PATH");
 	char *environment[] = {
-		arena_printf(&c->arena, "PATH=%s", path ? path : "/usr/bin:/bin"), (char *)"LC_ALL=C",
+		arena_printf(&c->arena, "PATH=%s", path ? path : "/usr/bin:/bin"),
+		(char *)"LC_ALL=C",
 		NULL,
 	};
 	posix_spawn_file_actions_t actions;

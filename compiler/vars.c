@@ -56,15 +56,20 @@ static void read_vars(struct expander *e, const struct node *vars)
 		struct var *var;
 
 		if (name_length(key->text) != key->text_bytes) {
-			diag_error(&c->diag, &key->range, "%s is no name for a variable; the rule is "
-				   "letters, digits and `_`", node_quote(&c->arena, key));
+			diag_error(&c->diag, &key->range,
+				   "%s is no name for a variable; the rule is "
+				   "letters, digits and `_`",
+				   node_quote(&c->arena, key));
 			e->good = false;
 			continue;
 		}
 		if (value->kind != NODE_SCALAR || strchr(value->text, '\n')) {
-			diag_error(&c->diag, &value->range, "the variable `%s` is %s; the rule is a text "
-				   "of one line", key->text, value->kind == NODE_SCALAR ?
-				   "several lines" : node_quote(&c->arena, value));
+			diag_error(&c->diag, &value->range,
+				   "the variable `%s` is %s; the rule is a text "
+				   "of one line",
+				   key->text,
+				   value->kind == NODE_SCALAR ? "several lines"
+							      : node_quote(&c->arena, value));
 			e->good = false;
 			continue;
 		}
@@ -100,7 +105,8 @@ static void apply_define(struct expander *e, const char *define)
 	}
 	suggest_var(e, &suggest, arena_copy(&e->c->arena, define, length));
 	diag_error(&e->c->diag, NULL, "-D %s: the spec has no variable `%.*s`; %s%s%s", define,
-		   (int)length, define, suggest.best ? "did you mean `" : "declare it under `vars:`",
+		   (int)length, define,
+		   suggest.best ? "did you mean `" : "declare it under `vars:`",
 		   suggest.best ? suggest.best : "", suggest.best ? "`?" : "");
 }
 
@@ -168,8 +174,10 @@ static void expand_scalar(struct expander *e, struct node *node)
 		e->bytes += bytes;
 		if (e->bytes > MAX_EXPANDED_BYTES) {
 			if (e->good)
-				diag_error(&c->diag, &node->range, "variables make the spec longer than "
-					   "%zu MiB", MAX_EXPANDED_BYTES >> 20);
+				diag_error(&c->diag, &node->range,
+					   "variables make the spec longer than "
+					   "%zu MiB",
+					   MAX_EXPANDED_BYTES >> 20);
 			e->good = false;
 			return;
 		}

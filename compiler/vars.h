@@ -5,7 +5,8 @@
 
 #include "comp.h"
 
-/* Replace every $(name) in the tree. Returns whether all names were known and the text stayed small. */
+/* Replace every $(name) in the tree. Returns whether all names were known and the text stayed
+ * small. */
 bool vars_substitute(struct comp *c);
 
 #endif

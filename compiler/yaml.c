@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From libyaml's events to our tree. An alias points at the anchored node, so nothing is copied; the
- * weight of a node counts what a copy would cost, and a file whose aliases multiply is refused while
- * it is still small. Nesting is limited, and the stack is an array, not recursion.
+ * From libyaml's events to our tree. An alias points at the anchored node, so nothing is copied;
+ * the weight of a node counts what a copy would cost, and a file whose aliases multiply is refused
+ * while it is still small. Nesting is limited, and the stack is an array, not recursion.
  */
 #include <stdarg.h>
 #include <stdint.h>
@@ -106,7 +106,8 @@ static void add_pair(struct reader *r, struct node *map, struct node *key, struc
 		return;
 	}
 	if (map->count == YAML_MAX_KEYS) {
-		fail(r, &key->range, "a map with more than %u keys; no part of a spec needs that many",
+		fail(r, &key->range,
+		     "a map with more than %u keys; no part of a spec needs that many",
 		     YAML_MAX_KEYS);
 		return;
 	}
@@ -293,7 +294,8 @@ struct node *yaml_parse(struct arena *arena, struct diag *diag, const struct sou
 		longjmp(arena->out_of_memory, 1);
 	arena_on_free(arena, clean_up, r);
 	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r->parser, (const unsigned char *)source->text, source->bytes);
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)source->text,
+				     source->bytes);
 	read_events(r);
 	if (r->failed)
 		return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The portable CRC-32C, for processors without SSE 4.2 and for the test that holds both together. */
+/* The portable CRC-32C: for processors without SSE 4.2, and for the test that compares both. */
 #ifndef SVMKIT_CRC32C_H
 #define SVMKIT_CRC32C_H
 

@@ -16,13 +16,15 @@ static int count_rows(const struct svmt_section *row, size_t row_bytes, uint64_t
 		      uint32_t *count, struct svmt_error *error)
 {
 	if (row->length % row_bytes)
-		return svmt_fail(error, row->offset, "section %s is 0x%" PRIx64 " bytes long, which is "
-				 "not a multiple of its rows' %zu", svmt_section_name(row->type),
-				 (uint64_t)row->length, row_bytes);
+		return svmt_fail(error, row->offset,
+				 "section %s is 0x%" PRIx64 " bytes long, which is "
+				 "not a multiple of its rows' %zu",
+				 svmt_section_name(row->type), (uint64_t)row->length, row_bytes);
 	if (row->length / row_bytes > limit)
-		return svmt_fail(error, row->offset, "section %s has %" PRIu64 " rows; the limit is %"
-				 PRIu64, svmt_section_name(row->type),
-				 (uint64_t)(row->length / row_bytes), limit);
+		return svmt_fail(error, row->offset,
+				 "section %s has %" PRIu64 " rows; the limit is %" PRIu64,
+				 svmt_section_name(row->type), (uint64_t)(row->length / row_bytes),
+				 limit);
 	*count = (uint32_t)(row->length / row_bytes);
 	return 0;
 }
@@ -34,7 +36,8 @@ static int check_text(const struct svmt_view *view, const struct svmt_section *r
 	const char *nul;
 
 	if (!row->length || row->length > 1u << 20)
-		return svmt_fail(error, row->offset, "section %s must hold 1 byte to 1 MiB of JSON text",
+		return svmt_fail(error, row->offset,
+				 "section %s must hold 1 byte to 1 MiB of JSON text",
 				 svmt_section_name(row->type));
 	nul = memchr(text, 0, (size_t)row->length);
 	if (nul)
@@ -82,14 +85,17 @@ static int check_regions(const struct svmt_view *view, uint64_t at, struct svmt_
 		const struct svmt_region *r = &view->regions[i];
 
 		if (r->gpa % SVMT_PAGE_BYTES || r->bytes % SVMT_PAGE_BYTES || !r->bytes)
-			return svmt_fail(error, at, "memory region %" PRIu32 " (0x%" PRIx64 ", 0x%" PRIx64
-					 " bytes) is not whole pages", i, (uint64_t)r->gpa,
-					 (uint64_t)r->bytes);
+			return svmt_fail(error, at,
+					 "memory region %" PRIu32 " (0x%" PRIx64 ", 0x%" PRIx64
+					 " bytes) is not whole pages",
+					 i, (uint64_t)r->gpa, (uint64_t)r->bytes);
 		if (r->gpa >= GPA_LIMIT || r->bytes > GPA_LIMIT - r->gpa)
 			return svmt_fail(error, at, "memory region %" PRIu32 " ends above 2^52", i);
 		if (r->gpa < end)
-			return svmt_fail(error, at, "memory region %" PRIu32 " begins at 0x%" PRIx64
-					 ", inside or before the previous one", i, (uint64_t)r->gpa);
+			return svmt_fail(error, at,
+					 "memory region %" PRIu32 " begins at 0x%" PRIx64
+					 ", inside or before the previous one",
+					 i, (uint64_t)r->gpa);
 		if ((r->kind != SVMT_RAM && r->kind != SVMT_ROM) || r->reserved)
 			return svmt_fail(error, at + offsetof(struct svmt_region, kind),
 					 "memory region %" PRIu32 " is of an unknown kind", i);
@@ -109,20 +115,28 @@ static int check_runs(const struct svmt_view *view, uint64_t at, struct svmt_err
 		const struct svmt_region *r = view->regions;
 
 		if (run->gpa % SVMT_PAGE_BYTES || !run->pages || run->gpa >= GPA_LIMIT)
-			return svmt_fail(error, at, "initial contents %" PRIu32 " are not whole pages", i);
+			return svmt_fail(error, at,
+					 "initial contents %" PRIu32 " are not whole pages", i);
 		if (run->gpa < end)
-			return svmt_fail(error, at, "initial contents %" PRIu32 " begin at 0x%" PRIx64
-					 ", inside or before the previous ones", i, (uint64_t)run->gpa);
+			return svmt_fail(error, at,
+					 "initial contents %" PRIu32 " begin at 0x%" PRIx64
+					 ", inside or before the previous ones",
+					 i, (uint64_t)run->gpa);
 		end = run->gpa + bytes;
 		while (region < view->region_count && run->gpa >= r[region].gpa + r[region].bytes)
 			region++;
 		if (region == view->region_count || run->gpa < r[region].gpa ||
 		    end > r[region].gpa + r[region].bytes)
-			return svmt_fail(error, at, "initial contents %" PRIu32 " at 0x%" PRIx64
-					 " are not inside one memory region", i, (uint64_t)run->gpa);
-		if (run->blob_page >= view->blob_pages || run->pages > view->blob_pages - run->blob_page)
+			return svmt_fail(error, at,
+					 "initial contents %" PRIu32 " at 0x%" PRIx64
+					 " are not inside one memory region",
+					 i, (uint64_t)run->gpa);
+		if (run->blob_page >= view->blob_pages ||
+		    run->pages > view->blob_pages - run->blob_page)
 			return svmt_fail(error, at + offsetof(struct svmt_run, blob_page),
-					 "initial contents %" PRIu32 " name pages that BLOB does not have", i);
+					 "initial contents %" PRIu32
+					 " name pages that BLOB does not have",
+					 i);
 	}
 	return 0;
 }
@@ -136,13 +150,15 @@ static int check_memory(struct svmt_view *view, const struct svmt_section *row,
 	if (row->length < sizeof(*memory))
 		return svmt_fail(error, row->offset, "section MEMORY is shorter than its head");
 	if (memory->region_count > SVMT_MAX_REGIONS || memory->reserved)
-		return svmt_fail(error, row->offset, "section MEMORY has %" PRIu32 " regions (at most %u) "
-				 "or reserved bytes that are not zero", memory->region_count,
-				 SVMT_MAX_REGIONS);
+		return svmt_fail(error, row->offset,
+				 "section MEMORY has %" PRIu32 " regions (at most %u) "
+				 "or reserved bytes that are not zero",
+				 memory->region_count, SVMT_MAX_REGIONS);
 	if (row->length != sizeof(*memory) +
 	    (uint64_t)memory->region_count * sizeof(struct svmt_region) +
 	    (uint64_t)memory->run_count * sizeof(struct svmt_run))
-		return svmt_fail(error, row->offset, "section MEMORY is 0x%" PRIx64 " bytes long, which "
+		return svmt_fail(error, row->offset,
+				 "section MEMORY is 0x%" PRIx64 " bytes long, which "
 				 "does not fit %" PRIu32 " regions and %" PRIu32 " runs",
 				 (uint64_t)row->length, memory->region_count, memory->run_count);
 	view->region_count = memory->region_count;
@@ -169,25 +185,28 @@ static int check_vcpus(struct svmt_view *view, const struct svmt_section *row,
 		return -1;
 	view->vcpus = (const void *)(view->image + row->offset);
 	if (!view->vcpu_count)
-		return svmt_fail(error, row->offset, "no vCPU: a template has 1 to %u", SVMT_MAX_VCPUS);
+		return svmt_fail(error, row->offset, "no vCPU: a template has 1 to %u",
+				 SVMT_MAX_VCPUS);
 	for (uint32_t i = 0; i < view->vcpu_count; i++) {
 		const struct svmt_vcpu *v = &view->vcpus[i];
 		const uint64_t at = row->offset + i * sizeof(*v);
 
 		if (v->kind != SVMT_VCPU_PLAIN && v->kind != SVMT_VCPU_CONFIDENTIAL)
-			return svmt_fail(error, at, "vCPU %" PRIu32 " is of unknown kind %" PRIu32, i,
-					 v->kind);
+			return svmt_fail(error, at, "vCPU %" PRIu32 " is of unknown kind %" PRIu32,
+					 i, v->kind);
 		if (v->start != SVMT_START_RUN && v->start != SVMT_START_WAIT_SIPI)
 			return svmt_fail(error, at + offsetof(struct svmt_vcpu, start),
 					 "vCPU %" PRIu32 " has the unknown start state %" PRIu32, i,
 					 v->start);
 		if (v->vmcb_page >= view->blob_pages)
 			return svmt_fail(error, at + offsetof(struct svmt_vcpu, vmcb_page),
-					 "vCPU %" PRIu32 ": BLOB has no page %" PRIu32 " for the VMCB", i,
-					 v->vmcb_page);
+					 "vCPU %" PRIu32 ": BLOB has no page %" PRIu32
+					 " for the VMCB",
+					 i, v->vmcb_page);
 		if (v->state_page != SVMT_ZERO_PAGE && v->state_page >= view->blob_pages)
 			return svmt_fail(error, at + offsetof(struct svmt_vcpu, state_page),
-					 "vCPU %" PRIu32 ": BLOB has no page %" PRIu32 " for the registers",
+					 "vCPU %" PRIu32 ": BLOB has no page %" PRIu32
+					 " for the registers",
 					 i, v->state_page);
 	}
 	return 0;
@@ -211,7 +230,8 @@ static uint64_t cpuid_key(const struct svmrt_cpuid_row *r)
 static int check_cpuid(struct svmt_view *view, const struct svmt_section *row,
 		       struct svmt_error *error)
 {
-	if (count_rows(row, sizeof(struct svmrt_cpuid_row), SVMT_MAX_ROWS, &view->cpuid_count, error))
+	if (count_rows(row, sizeof(struct svmrt_cpuid_row), SVMT_MAX_ROWS, &view->cpuid_count,
+		       error))
 		return -1;
 	view->cpuid = (const void *)(view->image + row->offset);
 	for (uint32_t i = 0; i < view->cpuid_count; i++) {
@@ -219,8 +239,10 @@ static int check_cpuid(struct svmt_view *view, const struct svmt_section *row,
 		const uint64_t at = row->offset + i * sizeof(*r);
 
 		if (r->flags & ~SVMRT_CPUID_SUBLEAF || r->reserved || (!r->flags && r->subleaf))
-			return svmt_fail(error, at, "CPUID row %" PRIu32 " has unknown flags or a subleaf "
-					 "without the flag for it", i);
+			return svmt_fail(error, at,
+					 "CPUID row %" PRIu32 " has unknown flags or a subleaf "
+					 "without the flag for it",
+					 i);
 		if (i && (r[-1].leaf > r->leaf ||
 			  (r[-1].leaf == r->leaf && cpuid_key(&r[-1]) >= cpuid_key(r))))
 			return svmt_fail(error, at, "CPUID row %" PRIu32 " (leaf 0x%" PRIx32
@@ -240,20 +262,24 @@ static int check_msrs(struct svmt_view *view, const struct svmt_section *row,
 		const uint64_t at = row->offset + i * sizeof(*r);
 
 		if (r->first > r->last || (i && r[-1].last >= r->first))
-			return svmt_fail(error, at, "MSR row %" PRIu32 " (0x%" PRIx32 " to 0x%" PRIx32
-					 ") is empty, out of order or overlaps the previous one", i,
-					 r->first, r->last);
+			return svmt_fail(error, at,
+					 "MSR row %" PRIu32 " (0x%" PRIx32 " to 0x%" PRIx32
+					 ") is empty, out of order or overlaps the previous one",
+					 i, r->first, r->last);
 		if (r->read != SVMRT_MSR_GP && r->read != SVMRT_MSR_VALUE)
 			return svmt_fail(error, at + offsetof(struct svmrt_msr_row, read),
 					 "MSR row %" PRIu32 ": a read is #GP or a value", i);
 		if (r->write != SVMRT_MSR_GP && r->write != SVMRT_MSR_IGNORE &&
 		    (r->write != SVMRT_MSR_STORE || r->first != r->last))
 			return svmt_fail(error, at + offsetof(struct svmrt_msr_row, write),
-					 "MSR row %" PRIu32 ": a write is #GP, dropped, or kept (one MSR "
-					 "only)", i);
+					 "MSR row %" PRIu32
+					 ": a write is #GP, dropped, or kept (one MSR "
+					 "only)",
+					 i);
 		if (r->reserved0 || r->reserved1)
 			return svmt_fail(error, at + offsetof(struct svmrt_msr_row, reserved0),
-					 "MSR row %" PRIu32 " has reserved bytes that are not zero", i);
+					 "MSR row %" PRIu32 " has reserved bytes that are not zero",
+					 i);
 	}
 	return 0;
 }
@@ -271,16 +297,19 @@ static int check_rule(const struct svmrt_exit_rule *r, uint64_t at, struct svmt_
 				 r->action);
 	if (r->event >= SVMRT_EVENTS)
 		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, event),
-				 "exit 0x%" PRIx64 " has the unknown event class %u", (uint64_t)r->code,
-				 r->event);
+				 "exit 0x%" PRIx64 " has the unknown event class %u",
+				 (uint64_t)r->code, r->event);
 	if (inject ? r->vector >= 32 && r->vector != SVMRT_VECTOR_SAME : r->vector != 0)
 		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, vector),
-				 "exit 0x%" PRIx64 " has vector %u: an exception for inject, else 0",
+				 "exit 0x%" PRIx64
+				 " has vector %u: an exception for inject, else 0",
 				 (uint64_t)r->code, r->vector);
 	if ((r->event == SVMRT_EVENT_SAMPLE) != (r->sample != 0))
 		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, sample),
-				 "exit 0x%" PRIx64 " has sample %" PRIu32 ": 1 or more for the event class "
-				 "sample, else 0", (uint64_t)r->code, r->sample);
+				 "exit 0x%" PRIx64 " has sample %" PRIu32
+				 ": 1 or more for the event class "
+				 "sample, else 0",
+				 (uint64_t)r->code, r->sample);
 	return 0;
 }
 
@@ -294,8 +323,10 @@ static int check_exits(struct svmt_view *view, const struct svmt_section *row,
 		const uint64_t at = row->offset + i * sizeof(struct svmrt_exit_rule);
 
 		if (i && view->exits[i - 1].code >= view->exits[i].code)
-			return svmt_fail(error, at, "exit rule %" PRIu32 " (code 0x%" PRIx64 ") is out of "
-					 "order or there twice", i, (uint64_t)view->exits[i].code);
+			return svmt_fail(error, at,
+					 "exit rule %" PRIu32 " (code 0x%" PRIx64 ") is out of "
+					 "order or there twice",
+					 i, (uint64_t)view->exits[i].code);
 		if (check_rule(&view->exits[i], at, error))
 			return -1;
 	}
@@ -313,15 +344,19 @@ static int check_devices(struct svmt_view *view, const struct svmt_section *row,
 		const uint64_t at = row->offset + i * sizeof(*d);
 
 		if (d->type != SVMT_DEV_UART && d->type != SVMT_DEV_DEBUG_EXIT)
-			return svmt_fail(error, at, "device %" PRIu32 " is of the unknown type %" PRIu32
-					 "; install a newer svmkit", i, d->type);
+			return svmt_fail(error, at,
+					 "device %" PRIu32 " is of the unknown type %" PRIu32
+					 "; install a newer svmkit",
+					 i, d->type);
 		if (d->at > 0xffff)
 			return svmt_fail(error, at + offsetof(struct svmt_device, at),
-					 "device %" PRIu32 " is at 0x%" PRIx64 ", which is not a port", i,
-					 (uint64_t)d->at);
+					 "device %" PRIu32 " is at 0x%" PRIx64
+					 ", which is not a port",
+					 i, (uint64_t)d->at);
 		if (d->reserved[0] || d->reserved[1] || d->reserved[2])
 			return svmt_fail(error, at + offsetof(struct svmt_device, reserved),
-					 "device %" PRIu32 " has reserved bytes that are not zero", i);
+					 "device %" PRIu32 " has reserved bytes that are not zero",
+					 i);
 	}
 	return 0;
 }

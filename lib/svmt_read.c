@@ -46,26 +46,29 @@ static int check_header(const struct svmt_header *header, uint64_t bytes, struct
 				 "write one with svmc compile");
 	if (header->version != SVMT_VERSION)
 		return svmt_fail(error, offsetof(struct svmt_header, version),
-				 "format version %" PRIu32 ", but this program reads version %d; %s",
+				 "format version %" PRIu32
+				 ", but this program reads version %d; %s",
 				 header->version, SVMT_VERSION,
-				 header->version > SVMT_VERSION ?
-				 "install a newer svmkit or compile the spec again" :
-				 "compile the spec again");
+				 header->version > SVMT_VERSION
+					 ? "install a newer svmkit or compile the spec again"
+					 : "compile the spec again");
 	if (header->total_bytes > bytes)
 		return svmt_fail(error, bytes, "truncated: the header says %" PRIu64 " bytes, but "
 				 "the file ends here; copy or compile it again",
 				 (uint64_t)header->total_bytes);
 	if (header->total_bytes < bytes)
-		return svmt_fail(error, header->total_bytes, "bytes behind the end: the header says %"
-				 PRIu64 " bytes, the file has %" PRIu64 "; copy or compile it again",
+		return svmt_fail(error, header->total_bytes,
+				 "bytes behind the end: the header says %" PRIu64
+				 " bytes, the file has %" PRIu64 "; copy or compile it again",
 				 (uint64_t)header->total_bytes, bytes);
 	if (bytes % SVMT_PAGE_BYTES || bytes > SVMT_MAX_BYTES)
 		return svmt_fail(error, offsetof(struct svmt_header, total_bytes),
 				 "length %" PRIu64 " is not a multiple of %u up to %llu",
 				 bytes, SVMT_PAGE_BYTES, (unsigned long long)SVMT_MAX_BYTES);
 	if (svmt_image_crc32c((const uint8_t *)header, bytes) != header->crc32c)
-		return svmt_fail(error, offsetof(struct svmt_header, crc32c),
-				 "checksum mismatch: the file is damaged; copy or compile it again");
+		return svmt_fail(
+			error, offsetof(struct svmt_header, crc32c),
+			"checksum mismatch: the file is damaged; copy or compile it again");
 	svmt_image_sha256((const uint8_t *)header, bytes, digest);
 	if (memcmp(digest, header->sha256, sizeof(digest)))
 		return svmt_fail(error, offsetof(struct svmt_header, sha256),
@@ -91,32 +94,39 @@ static int check_row(const struct svmt_view *view, uint32_t number, uint64_t *en
 
 	if (row->flags & ~SVMT_S_OPTIONAL)
 		return svmt_fail(error, at + offsetof(struct svmt_section, flags),
-				 "section %" PRIu32 " has unknown flags 0x%" PRIx32, number, row->flags);
+				 "section %" PRIu32 " has unknown flags 0x%" PRIx32, number,
+				 row->flags);
 	if (row->reserved)
 		return svmt_fail(error, at + offsetof(struct svmt_section, reserved),
-				 "section %" PRIu32 " has reserved bytes that are not zero", number);
+				 "section %" PRIu32 " has reserved bytes that are not zero",
+				 number);
 	if (row->offset % SVMT_PAGE_BYTES)
 		return svmt_fail(error, at + offsetof(struct svmt_section, offset),
-				 "section %" PRIu32 " begins at 0x%" PRIx64 ", which is not a multiple of "
-				 "%u", number, (uint64_t)row->offset, SVMT_PAGE_BYTES);
+				 "section %" PRIu32 " begins at 0x%" PRIx64
+				 ", which is not a multiple of "
+				 "%u",
+				 number, (uint64_t)row->offset, SVMT_PAGE_BYTES);
 	if (row->offset != padded)
 		return svmt_fail(error, at + offsetof(struct svmt_section, offset),
-				 "section %" PRIu32 " begins at 0x%" PRIx64 ", but what comes before ends at "
+				 "section %" PRIu32 " begins at 0x%" PRIx64
+				 ", but what comes before ends at "
 				 "0x%" PRIx64 ": sections neither overlap nor leave gaps",
 				 number, (uint64_t)row->offset, *end);
 	if (row->offset > view->image_bytes || row->length > view->image_bytes - row->offset)
 		return svmt_fail(error, at + offsetof(struct svmt_section, length),
 				 "section %" PRIu32 " (offset 0x%" PRIx64 ", length 0x%" PRIx64
-				 ") reaches behind the end of the file", number, (uint64_t)row->offset,
-				 (uint64_t)row->length);
+				 ") reaches behind the end of the file",
+				 number, (uint64_t)row->offset, (uint64_t)row->length);
 	for (uint32_t i = 0; i < number; i++)
 		if (row[-1 - (int32_t)i].type == row->type)
 			return svmt_fail(error, at, "section %" PRIu32 " is a second one of type %"
 					 PRIu32, number, row->type);
 	if (!svmt_section_name(row->type) && !(row->flags & SVMT_S_OPTIONAL))
-		return svmt_fail(error, at, "section %" PRIu32 " is of type %" PRIu32 ", which this "
-				 "program does not know and must understand; install a newer svmkit",
-				 number, row->type);
+		return svmt_fail(
+			error, at,
+			"section %" PRIu32 " is of type %" PRIu32 ", which this "
+			"program does not know and must understand; install a newer svmkit",
+			number, row->type);
 	if (!is_zero(view->image + *end, padded - *end))
 		return svmt_fail(error, *end, "bytes between two sections are not zero");
 	*end = row->offset + row->length;
@@ -131,8 +141,8 @@ static int check_table(const struct svmt_view *view, struct svmt_error *error)
 
 	if (count > SVMT_MAX_SECTIONS || end > view->image_bytes)
 		return svmt_fail(error, offsetof(struct svmt_header, section_count),
-				 "%" PRIu32 " sections: at most %u, and their table must fit", count,
-				 SVMT_MAX_SECTIONS);
+				 "%" PRIu32 " sections: at most %u, and their table must fit",
+				 count, SVMT_MAX_SECTIONS);
 	for (uint32_t i = 0; i < count; i++)
 		if (check_row(view, i, &end, error))
 			return -1;
@@ -176,8 +186,10 @@ int svmt_view_open(struct svmt_view *view, const void *image, uint64_t bytes,
 	if ((uintptr_t)image % 8)
 		return svmt_fail(error, 0, "the image is not aligned to 8 bytes in memory");
 	if (bytes < sizeof(struct svmt_header))
-		return svmt_fail(error, bytes, "truncated: a template has a header of %zu bytes, but "
-				 "the file ends here", sizeof(struct svmt_header));
+		return svmt_fail(error, bytes,
+				 "truncated: a template has a header of %zu bytes, but "
+				 "the file ends here",
+				 sizeof(struct svmt_header));
 	view->image = image;
 	view->image_bytes = bytes;
 	view->header = image;

@@ -18,8 +18,8 @@ struct svmt_part {
 };
 
 /*
- * Build an image of `count` sections in the given order; header flags are SVMT_F_*. Returns 0 and an
- * image that the caller frees with free(), or -1 with errno ENOMEM, or EFBIG for more than
+ * Build an image of `count` sections in the given order; header flags are SVMT_F_*. Returns 0 and
+ * an image that the caller frees with free(), or -1 with errno ENOMEM, or EFBIG for more than
  * SVMT_MAX_SECTIONS sections or SVMT_MAX_BYTES bytes.
  */
 int svmt_write_image(const struct svmt_part *parts, unsigned int count, uint32_t flags,

@@ -10,16 +10,16 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 const struct vmcb_field_info vmcb_fields[] = {
-#define VMCB_CONTROL(offset_, bytes_, hi_, lo_, NAME, word, access_, clean_, feature_, meaning_, rule_) \
+#define VMCB_CONTROL(offset_, bytes_, hi_, lo_, NAME, word, access_, clean_, feature_, about, rul) \
 	{ .name = #NAME, .offset = offset_, .bytes = bytes_, .hi = hi_, .lo = lo_, .save = false, \
 	  .access = access_, .loaded_by = VMCB_BY_VMRUN, .clean = clean_, \
-	  .feature = feature_, .meaning = meaning_, .rule = rule_ },
+	  .feature = feature_, .meaning = about, .rule = rul },
 #include <svmkit/vmcb_control.def>
 #undef VMCB_CONTROL
-#define VMCB_SAVE(offset_, bytes_, NAME, member, spec_name, by_, clean_, feature_, meaning_, rule_) \
+#define VMCB_SAVE(offset_, bytes_, NAME, member, spec_name, by_, clean_, feature_, about, rule_) \
 	{ .name = spec_name, .offset = VMCB_SAVE_OFFSET + (offset_), .bytes = bytes_, \
 	  .hi = (bytes_) * 8 - 1, .lo = 0, .save = true, .access = VMCB_INOUT, .loaded_by = by_, \
-	  .clean = clean_, .feature = feature_, .meaning = meaning_, .rule = rule_ },
+	  .clean = clean_, .feature = feature_, .meaning = about, .rule = rule_ },
 #include <svmkit/vmcb_save.def>
 #undef VMCB_SAVE
 };

@@ -10,9 +10,10 @@ static void forced(struct comp *c, const struct check *check)
 		if (row->force != SVM_FORCE_ALWAYS ||
 		    vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit)
 			continue;
-		check_error(c, check, &c->spec.intercept_range[i], "the intercept %s cannot be removed: "
-			    "svmrt.ko sets it to keep the host safe (%s); leave it in", row->name,
-			    row->safety);
+		check_error(c, check, &c->spec.intercept_range[i],
+			    "the intercept %s cannot be removed: "
+			    "svmrt.ko sets it to keep the host safe (%s); leave it in",
+			    row->name, row->safety);
 	}
 }
 CHECK(forced, "intercept-forced", "APM 15.9", PART_PROFILE | PART_CONTROL);

@@ -61,8 +61,10 @@ static void test_table(struct comp *c, const struct check *check,
 {
 	if (exit->rule.action == SVMRT_DO_TABLE && strcmp(info->name, "CPUID") &&
 	    strcmp(info->name, "MSR"))
-		check_error(c, check, do_range(exit), "`do: table` answers CPUID and MSR exits only, not %s; "
-			    "use user, skip, inject or stop", info->name);
+		check_error(c, check, do_range(exit),
+			    "`do: table` answers CPUID and MSR exits only, not %s; "
+			    "use user, skip, inject or stop",
+			    info->name);
 }
 
 static void table(struct comp *c, const struct check *check)
@@ -75,8 +77,10 @@ static void test_wait(struct comp *c, const struct check *check,
 		      const struct svm_exit_info *info, const struct spec_exit *exit)
 {
 	if (exit->rule.action == SVMRT_DO_WAIT && strcmp(info->name, "HLT"))
-		check_error(c, check, do_range(exit), "`do: wait` sleeps at HLT only, not at %s; use user "
-			    "or stop", info->name);
+		check_error(c, check, do_range(exit),
+			    "`do: wait` sleeps at HLT only, not at %s; use user "
+			    "or stop",
+			    info->name);
 }
 
 static void wait(struct comp *c, const struct check *check)
@@ -90,10 +94,12 @@ static void test_skip(struct comp *c, const struct check *check,
 {
 	enum group group = group_of(info);
 
-	if (exit->rule.action == SVMRT_DO_SKIP && group != GROUP_INSN && strcmp(info->name, "EXC_DB") &&
-	    group != GROUP_END && group != GROUP_HOST)
-		check_error(c, check, do_range(exit), "`do: skip` steps over an instruction or drops a #DB; "
-			    "%s is neither; use user or stop", info->name);
+	if (exit->rule.action == SVMRT_DO_SKIP && group != GROUP_INSN &&
+	    strcmp(info->name, "EXC_DB") && group != GROUP_END && group != GROUP_HOST)
+		check_error(c, check, do_range(exit),
+			    "`do: skip` steps over an instruction or drops a #DB; "
+			    "%s is neither; use user or stop",
+			    info->name);
 }
 
 static void skip(struct comp *c, const struct check *check)
@@ -106,20 +112,27 @@ static void test_inject(struct comp *c, const struct check *check,
 			const struct svm_exit_info *info, const struct spec_exit *exit)
 {
 	enum group group = group_of(info);
-	const struct range *range = exit->vector_range.source ? &exit->vector_range : do_range(exit);
+	const struct range *range = exit->vector_range.source ? &exit->vector_range
+							      : do_range(exit);
 
 	if (exit->rule.action != SVMRT_DO_INJECT || group == GROUP_END || group == GROUP_HOST)
 		return;
 	if (group != GROUP_INSN && group != GROUP_EXC)
-		check_error(c, check, do_range(exit), "`do: inject` is for instructions and exceptions, not "
-			    "for %s; use user or stop", info->name);
+		check_error(c, check, do_range(exit),
+			    "`do: inject` is for instructions and exceptions, not "
+			    "for %s; use user or stop",
+			    info->name);
 	else if (group == GROUP_INSN && exit->rule.vector == SVMRT_VECTOR_SAME)
-		check_error(c, check, range, "`vector: same` is the intercepted exception itself, but %s "
-			    "is an instruction; give a number", info->name);
+		check_error(c, check, range,
+			    "`vector: same` is the intercepted exception itself, but %s "
+			    "is an instruction; give a number",
+			    info->name);
 	else if (exit->rule.vector == 2 || exit->rule.vector == 31 ||
 		 (exit->rule.vector == SVMRT_VECTOR_SAME &&
-		  (!strcmp(info->name, "EXC_2_RESERVED") || !strcmp(info->name, "EXC_31_RESERVED"))))
-		check_error(c, check, range, "an exception with vector 2 or 31 cannot be injected: VMRUN "
+		  (!strcmp(info->name, "EXC_2_RESERVED") ||
+		   !strcmp(info->name, "EXC_31_RESERVED"))))
+		check_error(c, check, range,
+			    "an exception with vector 2 or 31 cannot be injected: VMRUN "
 			    "refuses it (C17); use another vector");
 }
 
@@ -133,8 +146,10 @@ static void test_end(struct comp *c, const struct check *check,
 		     const struct svm_exit_info *info, const struct spec_exit *exit)
 {
 	if (group_of(info) == GROUP_END && exit->rule.action != SVMRT_DO_STOP)
-		check_error(c, check, do_range(exit), "after %s there is no state to go on from; the only "
-			    "action is stop", info->name);
+		check_error(c, check, do_range(exit),
+			    "after %s there is no state to go on from; the only "
+			    "action is stop",
+			    info->name);
 }
 
 static void end(struct comp *c, const struct check *check)
@@ -149,12 +164,16 @@ static void test_host(struct comp *c, const struct check *check,
 	if (group_of(info) != GROUP_HOST)
 		return;
 	if (exit->rule.action != SVMRT_DO_USER)
-		check_error(c, check, do_range(exit), "%s is the host's: svmrt.ko hands it over and no rule "
-			    "changes that; remove `do`", info->name);
+		check_error(c, check, do_range(exit),
+			    "%s is the host's: svmrt.ko hands it over and no rule "
+			    "changes that; remove `do`",
+			    info->name);
 	if (exit->rule.event > SVMRT_EVENT_COUNT)
 		check_error(c, check, exit->event_range.source ? &exit->event_range : &exit->range,
-			    "%s is the host's and never part of a guest's stream; use `event: count` or "
-			    "none", info->name);
+			    "%s is the host's and never part of a guest's stream; use `event: "
+			    "count` or "
+			    "none",
+			    info->name);
 }
 
 static void host(struct comp *c, const struct check *check)
@@ -176,7 +195,8 @@ static void expected(struct comp *c, const struct check *check)
 		const struct spec_expect_event *event = &c->spec.expect_events[i];
 
 		if (!streamed(&c->spec, event->code))
-			check_error(c, check, &event->range, "the event %s is expected, but its exits are "
+			check_error(c, check, &event->range,
+				    "the event %s is expected, but its exits are "
 				    "not all told; write `%s: { event: stream }` under `exits`",
 				    event->name, event->name);
 	}

@@ -19,9 +19,12 @@ static void pages(struct comp *c, const struct check *check)
 		const struct spec_region *r = &c->spec.regions[i];
 
 		if (r->gpa % SVMT_PAGE_BYTES || r->bytes % SVMT_PAGE_BYTES || !r->bytes)
-			check_error(c, check, &r->range, "the region at 0x%" PRIx64 " of 0x%" PRIx64
-				    " bytes is not whole pages; `at` and `size` are multiples of 4KiB, "
-				    "`size` at least one", r->gpa, r->bytes);
+			check_error(
+				c, check, &r->range,
+				"the region at 0x%" PRIx64 " of 0x%" PRIx64
+				" bytes is not whole pages; `at` and `size` are multiples of 4KiB, "
+				"`size` at least one",
+				r->gpa, r->bytes);
 	}
 }
 CHECK(pages, "memory-pages", "svmspec(5)", PART_MEMORY);
@@ -32,8 +35,10 @@ static void wrap(struct comp *c, const struct check *check)
 		const struct spec_region *r = &c->spec.regions[i];
 
 		if (r->gpa >= 1ULL << GPA_BITS || r->bytes > (1ULL << GPA_BITS) - r->gpa)
-			check_error(c, check, &r->range, "the region at 0x%" PRIx64 " of 0x%" PRIx64
-				    " bytes ends above 2^%d, the end of physical addresses; make it smaller",
+			check_error(c, check, &r->range,
+				    "the region at 0x%" PRIx64 " of 0x%" PRIx64
+				    " bytes ends above 2^%d, the end of physical addresses; make "
+				    "it smaller",
 				    r->gpa, r->bytes, GPA_BITS);
 	}
 }
@@ -61,9 +66,11 @@ static void overlap(struct comp *c, const struct check *check)
 		const struct spec_region *a = sorted[last], *b = sorted[i];
 
 		if (b->gpa < a->gpa + a->bytes) {
-			check_error(c, check, &b->range, "the region at 0x%" PRIx64 " begins inside the "
-				    "region at 0x%" PRIx64 ", which ends at 0x%" PRIx64 "; move one", b->gpa,
-				    a->gpa, a->gpa + a->bytes);
+			check_error(c, check, &b->range,
+				    "the region at 0x%" PRIx64 " begins inside the "
+				    "region at 0x%" PRIx64 ", which ends at 0x%" PRIx64
+				    "; move one",
+				    b->gpa, a->gpa, a->gpa + a->bytes);
 			diag_note(&c->diag, &a->range, "the other region is here");
 		}
 		if (b->gpa + b->bytes > a->gpa + a->bytes)

@@ -12,9 +12,11 @@ static void inside(struct comp *c, const struct check *check)
 		const struct spec_contents *x = &c->spec.contents[i];
 
 		if (x->bytes && !memory_region(&c->spec, x->gpa, x->bytes))
-			check_error(c, check, &x->range, "%s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") is not "
-				    "inside one region of `memory`; make room for it there or move it",
-				    x->what, x->bytes, x->gpa);
+			check_error(
+				c, check, &x->range,
+				"%s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") is not "
+				"inside one region of `memory`; make room for it there or move it",
+				x->what, x->bytes, x->gpa);
 	}
 }
 CHECK(inside, "payload-outside", "svmspec(5)", NEEDS);
@@ -23,13 +25,17 @@ static void apart(struct comp *c, const struct check *check)
 {
 	for (size_t i = 0; i < c->spec.content_count; i++)
 		for (size_t j = 0; j < i; j++) {
-			const struct spec_contents *a = &c->spec.contents[j], *b = &c->spec.contents[i];
+			const struct spec_contents *a = &c->spec.contents[j],
+						   *b = &c->spec.contents[i];
 
 			if (a->gpa >= b->gpa + b->bytes || b->gpa >= a->gpa + a->bytes)
 				continue;
-			check_error(c, check, &b->range, "%s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") and %s "
-				    "(0x%" PRIx64 " bytes at 0x%" PRIx64 ") overlap; make the region larger "
-				    "or move one", b->what, b->bytes, b->gpa, a->what, a->bytes, a->gpa);
+			check_error(c, check, &b->range,
+				    "%s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") and %s "
+				    "(0x%" PRIx64 " bytes at 0x%" PRIx64
+				    ") overlap; make the region larger "
+				    "or move one",
+				    b->what, b->bytes, b->gpa, a->what, a->bytes, a->gpa);
 			diag_note(&c->diag, &a->range, "the other comes from here");
 		}
 }
@@ -40,8 +46,10 @@ static void canonical(struct comp *c, const struct check *check)
 	uint64_t rip = vmcb_get_RIP(c->spec.vmcb);
 
 	if (memory_is_64bit_code(&c->spec) && (uint64_t)((int64_t)(rip << 16) >> 16) != rip)
-		check_error(c, check, spec_field_range(c, "rip"), "rip is 0x%" PRIx64 ", which is not "
-			    "canonical: in 64-bit mode bits 63:47 are all equal", rip);
+		check_error(c, check, spec_field_range(c, "rip"),
+			    "rip is 0x%" PRIx64 ", which is not "
+			    "canonical: in 64-bit mode bits 63:47 are all equal",
+			    rip);
 }
 CHECK(canonical, "rip-canonical", "APM 5.3.1", PART_PROFILE | PART_VCPUS);
 

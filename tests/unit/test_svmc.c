@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of the compiler that have no file of their own to compile: numbers, names, profiles, pool. */
+/* Parts of the compiler that need no file to compile: numbers, names, profiles, the page pool. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,27 +22,43 @@ static void numbers_have_the_values_and_errors_of_the_language(void **state)
 		enum number_status status;
 		uint64_t value;
 	} rows[] = {
-		{ "0", UNIT_NONE, NUMBER_GOOD, 0 }, { "10", UNIT_NONE, NUMBER_GOOD, 10 },
-		{ "1_000", UNIT_NONE, NUMBER_GOOD, 1000 }, { "0xFf", UNIT_NONE, NUMBER_GOOD, 255 },
-		{ "0x0010", UNIT_NONE, NUMBER_GOOD, 16 }, { "0x1_0", UNIT_NONE, NUMBER_GOOD, 16 },
+		{ "0", UNIT_NONE, NUMBER_GOOD, 0 },
+		{ "10", UNIT_NONE, NUMBER_GOOD, 10 },
+		{ "1_000", UNIT_NONE, NUMBER_GOOD, 1000 },
+		{ "0xFf", UNIT_NONE, NUMBER_GOOD, 255 },
+		{ "0x0010", UNIT_NONE, NUMBER_GOOD, 16 },
+		{ "0x1_0", UNIT_NONE, NUMBER_GOOD, 16 },
 		{ "18446744073709551615", UNIT_NONE, NUMBER_GOOD, UINT64_MAX },
 		{ "18446744073709551616", UNIT_NONE, NUMBER_OVERFLOW, 0 },
 		{ "0x10000000000000000", UNIT_NONE, NUMBER_OVERFLOW, 0 },
-		{ "2KiB", UNIT_SIZE, NUMBER_GOOD, 2048 }, { "0x10MiB", UNIT_SIZE, NUMBER_GOOD, 16 << 20 },
+		{ "2KiB", UNIT_SIZE, NUMBER_GOOD, 2048 },
+		{ "0x10MiB", UNIT_SIZE, NUMBER_GOOD, 16 << 20 },
 		{ "17179869183GiB", UNIT_SIZE, NUMBER_GOOD, 17179869183ULL << 30 },
 		{ "17179869184GiB", UNIT_SIZE, NUMBER_OVERFLOW, 0 },
-		{ "2KiB", UNIT_NONE, NUMBER_UNIT, 0 }, { "2KB", UNIT_SIZE, NUMBER_UNIT, 0 },
-		{ "2 KiB", UNIT_SIZE, NUMBER_UNIT, 0 }, { "2s", UNIT_SIZE, NUMBER_UNIT, 0 },
-		{ "5s", UNIT_TIME, NUMBER_GOOD, 5000000000ULL }, { "7us", UNIT_TIME, NUMBER_GOOD, 7000 },
-		{ "7ns", UNIT_TIME, NUMBER_GOOD, 7 }, { "3ms", UNIT_TIME, NUMBER_GOOD, 3000000 },
-		{ "5", UNIT_TIME, NUMBER_NEEDS_UNIT, 0 }, { "5m", UNIT_TIME, NUMBER_UNIT, 0 },
-		{ "010", UNIT_NONE, NUMBER_LEADING_ZERO, 0 }, { "00", UNIT_NONE, NUMBER_LEADING_ZERO, 0 },
-		{ "0_1", UNIT_NONE, NUMBER_LEADING_ZERO, 0 }, { "0o17", UNIT_NONE, NUMBER_UNIT, 0 },
-		{ "1_", UNIT_NONE, NUMBER_UNDERSCORE, 0 }, { "1__0", UNIT_NONE, NUMBER_UNDERSCORE, 0 },
-		{ "_1", UNIT_NONE, NUMBER_NONE, 0 }, { "", UNIT_NONE, NUMBER_NONE, 0 },
-		{ "0x", UNIT_NONE, NUMBER_NONE, 0 }, { "-1", UNIT_NONE, NUMBER_NONE, 0 },
-		{ "+1", UNIT_NONE, NUMBER_NONE, 0 }, { " 1", UNIT_NONE, NUMBER_NONE, 0 },
-		{ "1.5", UNIT_NONE, NUMBER_UNIT, 0 }, { "1e3", UNIT_NONE, NUMBER_UNIT, 0 },
+		{ "2KiB", UNIT_NONE, NUMBER_UNIT, 0 },
+		{ "2KB", UNIT_SIZE, NUMBER_UNIT, 0 },
+		{ "2 KiB", UNIT_SIZE, NUMBER_UNIT, 0 },
+		{ "2s", UNIT_SIZE, NUMBER_UNIT, 0 },
+		{ "5s", UNIT_TIME, NUMBER_GOOD, 5000000000ULL },
+		{ "7us", UNIT_TIME, NUMBER_GOOD, 7000 },
+		{ "7ns", UNIT_TIME, NUMBER_GOOD, 7 },
+		{ "3ms", UNIT_TIME, NUMBER_GOOD, 3000000 },
+		{ "5", UNIT_TIME, NUMBER_NEEDS_UNIT, 0 },
+		{ "5m", UNIT_TIME, NUMBER_UNIT, 0 },
+		{ "010", UNIT_NONE, NUMBER_LEADING_ZERO, 0 },
+		{ "00", UNIT_NONE, NUMBER_LEADING_ZERO, 0 },
+		{ "0_1", UNIT_NONE, NUMBER_LEADING_ZERO, 0 },
+		{ "0o17", UNIT_NONE, NUMBER_UNIT, 0 },
+		{ "1_", UNIT_NONE, NUMBER_UNDERSCORE, 0 },
+		{ "1__0", UNIT_NONE, NUMBER_UNDERSCORE, 0 },
+		{ "_1", UNIT_NONE, NUMBER_NONE, 0 },
+		{ "", UNIT_NONE, NUMBER_NONE, 0 },
+		{ "0x", UNIT_NONE, NUMBER_NONE, 0 },
+		{ "-1", UNIT_NONE, NUMBER_NONE, 0 },
+		{ "+1", UNIT_NONE, NUMBER_NONE, 0 },
+		{ " 1", UNIT_NONE, NUMBER_NONE, 0 },
+		{ "1.5", UNIT_NONE, NUMBER_UNIT, 0 },
+		{ "1e3", UNIT_NONE, NUMBER_UNIT, 0 },
 		{ "true", UNIT_NONE, NUMBER_NONE, 0 },
 	};
 
@@ -110,11 +126,13 @@ static void every_profile_names_registers_that_exist_and_sets_them(void **state)
 		for (const struct profile_value *v = profiles[i]->values; v->field; v++) {
 			struct register_place place;
 
-			if (!register_find(c, v->field, &place) || register_get(c, &place) != v->value)
+			if (!register_find(c, v->field, &place) ||
+			    register_get(c, &place) != v->value)
 				fail_msg("%s: %s", profiles[i]->name, v->field);
 		}
 		assert_ptr_equal(profile_find(profiles[i]->name), profiles[i]);
-		assert_true(vmcb_get_NP_ENABLE(c->spec.vmcb) && vmcb_get_V_INTR_MASKING(c->spec.vmcb));
+		assert_true(vmcb_get_NP_ENABLE(c->spec.vmcb) &&
+			    vmcb_get_V_INTR_MASKING(c->spec.vmcb));
 		assert_true(vmcb_get_EFER(c->spec.vmcb) & 1 << 12);
 		free_comp(c);
 	}
@@ -131,8 +149,9 @@ static void every_profile_keeps_the_forced_intercepts(void **state)
 		profile_apply(c);
 		for (size_t j = 0; j < svm_intercept_count; j++)
 			if (svm_intercepts[j].force == SVM_FORCE_ALWAYS)
-				assert_true(vmcb_get_intercepts(c->spec.vmcb, svm_intercepts[j].word) &
-					    1u << svm_intercepts[j].bit);
+				assert_true(
+					vmcb_get_intercepts(c->spec.vmcb, svm_intercepts[j].word) &
+					1u << svm_intercepts[j].bit);
 		free_comp(c);
 	}
 }
@@ -148,11 +167,11 @@ static void a_profile_leaves_the_modules_control_fields_zero(void **state)
 		for (size_t j = 0; j < vmcb_field_count; j++) {
 			const struct vmcb_field_info *f = &vmcb_fields[j];
 
-			if (f->save || f->offset < 24 || f->bytes > 8 || !strcmp(f->name, "NP_ENABLE") ||
-			    !strcmp(f->name, "V_INTR_MASKING"))
+			if (f->save || f->offset < 24 || f->bytes > 8 ||
+			    !strcmp(f->name, "NP_ENABLE") || !strcmp(f->name, "V_INTR_MASKING"))
 				continue;
-			assert_int_equal(vmcb_get_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo),
-					 0);
+			assert_int_equal(
+				vmcb_get_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo), 0);
 		}
 		free_comp(c);
 	}

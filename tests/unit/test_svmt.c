@@ -54,10 +54,12 @@ static struct contents good(void)
 		},
 		.msrs = {
 			{ .first = 1, .last = 3, .write = SVMRT_MSR_IGNORE },
-			{ .first = 4, .last = 4, .read = SVMRT_MSR_VALUE, .write = SVMRT_MSR_STORE },
+			{ .first = 4, .last = 4, .read = SVMRT_MSR_VALUE,
+			  .write = SVMRT_MSR_STORE },
 		},
 		.exits = {
-			{ .code = 0x72, .action = SVMRT_DO_TABLE, .event = SVMRT_EVENT_SAMPLE, .sample = 2 },
+			{ .code = 0x72, .action = SVMRT_DO_TABLE, .event = SVMRT_EVENT_SAMPLE,
+			  .sample = 2 },
 			{ .code = 0x400, .action = SVMRT_DO_STOP, .event = SVMRT_EVENT_STREAM },
 			{ .code = ~0ULL, .action = SVMRT_DO_STOP },
 		},
@@ -88,7 +90,8 @@ static uint8_t *write_contents(const struct contents *c, uint64_t *bytes)
 	};
 	uint8_t *image = NULL;
 
-	assert_int_equal(svmt_write_image(parts, sizeof(parts) / sizeof(parts[0]), 0, &image, bytes), 0);
+	assert_int_equal(
+		svmt_write_image(parts, sizeof(parts) / sizeof(parts[0]), 0, &image, bytes), 0);
 	return image;
 }
 
@@ -100,7 +103,8 @@ static void assert_refused(const uint8_t *image, uint64_t bytes, uint64_t limit,
 	if (!svmt_view_open(&view, image, bytes, &error))
 		fail_msg("accepted: %s", about);
 	if (error.offset > limit || !strstr(error.text, "offset 0x") || view.header)
-		fail_msg("%s: offset %llu, text %s", about, (unsigned long long)error.offset, error.text);
+		fail_msg("%s: offset %llu, text %s", about, (unsigned long long)error.offset,
+			 error.text);
 }
 
 static void what_is_written_is_read_back(void **state)
@@ -147,7 +151,7 @@ static void a_flipped_bit_anywhere_is_refused(void **state)
 	uint8_t *image = write_contents(&c, &bytes);
 
 	(void)state;
-	/* Every bit of header and section table; behind them one of every byte, each position in turn. */
+	/* Every bit of header and section table; behind them one of every byte, all positions. */
 	for (uint64_t bit = 0; bit < bytes * 8; bit += bit < 4096 * 8 ? 1 : 9) {
 		image[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		assert_refused(image, bytes, bytes, "a flipped bit");
@@ -196,18 +200,35 @@ static void bytes_behind_the_end_are_refused(void **state)
 /* Header and section table: change, seal again, so that only the rule under test is broken. */
 static void a_sealed_header_that_breaks_a_rule_is_refused(void **state)
 {
-	static const struct { const char *about; size_t offset; uint32_t value; } breaks[] = {
-		{ "version 0", 4, 0 }, { "version 2", 4, 2 }, { "65 sections", 52, 65 },
-		{ "a million sections", 52, 1000000 }, { "unknown flags", 56, 2 },
-		{ "reserved header bytes", 60, 1 }, { "last reserved header bytes", 124, 1 },
-		{ "no sections", 52, 0 }, { "one section less", 52, 10 }, { "one section more", 52, 12 },
-		{ "an unknown type", 128, 99 }, { "a reserved type", 128, SVMT_VMSA },
-		{ "type 0", 128, 0 }, { "a type twice", 128, SVMT_BLOB },
-		{ "unknown section flags", 132, 1 }, { "offset not a page", 136, 4097 },
-		{ "offset 0", 136, 0 }, { "offset of the next section", 136, 8192 },
-		{ "length to the next section", 144, 8192 }, { "length 0", 144, 0 },
-		{ "length behind the end", 144, 0x7fffffff }, { "length wraps", 148, 0xffffffff },
-		{ "reserved section bytes", 152, 1 }, { "padding", 4095, 1 },
+	static const struct {
+		const char *about;
+		size_t offset;
+		uint32_t value;
+	} breaks[] = {
+		{ "version 0", 4, 0 },
+		{ "version 2", 4, 2 },
+		{ "65 sections", 52, 65 },
+		{ "a million sections", 52, 1000000 },
+		{ "unknown flags", 56, 2 },
+		{ "reserved header bytes", 60, 1 },
+		{ "last reserved header bytes", 124, 1 },
+		{ "no sections", 52, 0 },
+		{ "one section less", 52, 10 },
+		{ "one section more", 52, 12 },
+		{ "an unknown type", 128, 99 },
+		{ "a reserved type", 128, SVMT_VMSA },
+		{ "type 0", 128, 0 },
+		{ "a type twice", 128, SVMT_BLOB },
+		{ "unknown section flags", 132, 1 },
+		{ "offset not a page", 136, 4097 },
+		{ "offset 0", 136, 0 },
+		{ "offset of the next section", 136, 8192 },
+		{ "length to the next section", 144, 8192 },
+		{ "length 0", 144, 0 },
+		{ "length behind the end", 144, 0x7fffffff },
+		{ "length wraps", 148, 0xffffffff },
+		{ "reserved section bytes", 152, 1 },
+		{ "padding", 4095, 1 },
 		{ "padding behind a section", 4096 + 100, 1 },
 	};
 
@@ -355,8 +376,9 @@ static void crc32c_continues_and_both_forms_agree(void **state)
 
 		assert_int_equal(whole, svmt_crc32c_portable(0, bytes, length));
 		for (size_t cut = 0; cut <= length; cut += 7)
-			assert_int_equal(svmt_crc32c(svmt_crc32c(0, bytes, cut), bytes + cut, length - cut),
-					 whole);
+			assert_int_equal(
+				svmt_crc32c(svmt_crc32c(0, bytes, cut), bytes + cut, length - cut),
+				whole);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The tables as arrays: names are unique and found again, codes and rows agree, profiles name fields. */
+/* The tables as arrays: names are unique and found again, codes and rows agree, profiles name
+ * fields. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +28,8 @@ static void every_intercept_is_found_and_its_bit_is_its_exit_code(void **state)
 		const struct svm_intercept_info *row = &svm_intercepts[i];
 
 		assert_ptr_equal(svm_intercept_find(row->name), row);
-		/* APM appendix C: exit code of an intercept is its bit number, counted over all words. */
+		/* APM appendix C: exit code of an intercept is its bit number, counted over all
+		 * words. */
 		assert_int_equal(row->exitcode, row->word * 32u + row->bit);
 		assert_non_null(svm_exit_by_code(row->exitcode));
 	}
@@ -97,8 +99,8 @@ static void a_field_is_read_back_and_touches_nothing_else(void **state)
 		before = vmcb;
 		vmcb_set_field(&vmcb, f->offset, f->bytes, f->hi, f->lo, f->clean, 0);
 		assert_int_equal(vmcb_get_field(&vmcb, f->offset, f->bytes, f->hi, f->lo), 0);
-		assert_int_equal(vmcb_get_VMCB_CLEAN(&vmcb), f->clean == VMCB_NEVER_CACHED ? 0xffffffff :
-				 ~(1u << f->clean));
+		assert_int_equal(vmcb_get_VMCB_CLEAN(&vmcb),
+				 f->clean == VMCB_NEVER_CACHED ? 0xffffffff : ~(1u << f->clean));
 		vmcb_set_VMCB_CLEAN(&vmcb, 0xffffffff);
 		vmcb_set_field(&vmcb, f->offset, f->bytes, f->hi, f->lo, VMCB_NEVER_CACHED, ones);
 		value = vmcb_get_field(&vmcb, f->offset, f->bytes, f->hi, f->lo);
