@@ -22,6 +22,9 @@
 #define XCR0_PKRU	BIT_ULL(9)
 #define XCR0_NOT_FOR_GUESTS (BIT_ULL(3) | BIT_ULL(4) | BIT_ULL(17) | BIT_ULL(18)) /* MPX, AMX */
 
+/* From Linux 6.12 on kvm_amd claims SVM when it is loaded, before that with its first guest. */
+#define IN_USE "SVM is in use on CPU %d, most likely by kvm_amd: end its guests and rmmod kvm_amd (or boot with kvm.enable_virt_at_load=0)"
+
 DEFINE_PER_CPU(struct svmrt_host_cpu, svmrt_host_cpu);
 struct svmrt_host_features svmrt_host_features;
 u64 svmrt_host_xcr0, svmrt_guest_xcr0;
@@ -169,9 +172,7 @@ int svmrt_host_claim(char *error, size_t error_bytes)
 	cpus_read_unlock();
 
 	if (err == -EBUSY)
-		snprintf(error, error_bytes,
-			 "SVM is in use on CPU %d (EFER.SVME is set), by kvm_amd most likely: stop its guests and rmmod kvm_amd, or load kvm with enable_virt_at_load=0",
-			 result.cpu);
+		snprintf(error, error_bytes, IN_USE, result.cpu);
 	else if (err)
 		snprintf(error, error_bytes, "the machine is rebooting");
 	return err;
@@ -386,9 +387,7 @@ void svmrt_host_info(struct svmrt_info *info)
 		info->cpus_online++;
 		info->cpus_claimed += host->claimed;
 		if (host->foreign_svme && !info->unusable[0])
-			snprintf(info->unusable, sizeof(info->unusable),
-				 "SVM is in use on CPU %d, by kvm_amd most likely: rmmod kvm_amd, or load kvm with enable_virt_at_load=0",
-				 cpu);
+			snprintf(info->unusable, sizeof(info->unusable), IN_USE, cpu);
 	}
 	cpus_read_unlock();
 }
