@@ -3,7 +3,6 @@
 """What svmrund's socket does with bad input and bad clients, on a daemon without a device. Each
 case is a function; run one by name, or all. tests/cli/svmrund.bats lists them."""
 import base64
-import glob
 import json
 import os
 import random
@@ -11,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from rpc_lib import Client, Daemon, PAGE, seal, template
 
@@ -450,9 +450,12 @@ def options_are_explained():
     for bad in (['--nonsense'], ['surplus'], ['--socket']):
         run = subprocess.run([PROGRAM, *bad], capture_output=True, timeout=20)
         assert run.returncode == 2 and b'--help' in run.stderr, run
-    run = subprocess.run([PROGRAM, '--socket', '/tmp/none', '--socket-group', 'no such group'],
-                         capture_output=True, timeout=20)
-    assert run.returncode == 1 and b'no such group' in run.stderr and not glob.glob('/tmp/none')
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, 'control.sock')
+        run = subprocess.run([PROGRAM, '--socket', path, '--socket-group', 'no such group'],
+                             capture_output=True, timeout=20)
+        assert run.returncode == 1 and b'no such group' in run.stderr, run
+        assert not os.listdir(directory)
 
 
 if __name__ == '__main__':
