@@ -138,6 +138,16 @@ bool read_flags(struct comp *c, const struct node *node, const char *reg, uint64
 	return good;
 }
 
+const char *flags_name(const char *reg, size_t index)
+{
+	const int row = find_register(reg);
+	const struct flag *f = row < 0 ? NULL : registers[row].flags;
+
+	for (; f && f->name && index; index--)
+		f++;
+	return f ? f->name : NULL;
+}
+
 void flags_text(const char *reg, uint64_t value, char *text, size_t bytes)
 {
 	const int index = find_register(reg);

@@ -29,7 +29,7 @@ libsvmc_a_SOURCES = \
 	compiler/profile_tables.c \
 	compiler/read.c compiler/read.h \
 	compiler/source.c \
-	compiler/spec.c compiler/spec_read.h \
+	compiler/spec.c compiler/spec_read.h compiler/spec_tables.h \
 	compiler/spec_control.c \
 	compiler/spec_cpuid.c \
 	compiler/spec_devices.c \

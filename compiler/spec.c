@@ -4,6 +4,7 @@
 #include "profile.h"
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 static bool read_version(struct comp *c, const struct node *node, void *into)
 {
@@ -92,6 +93,7 @@ static const struct key keys[] = {
 	{ "exits", spec_read_exits, false, PART_EXITS },
 	{ "expect", spec_read_expect, false, PART_EXPECT },
 };
+KEY_TABLE(spec_keys, keys);
 
 void spec_read(struct comp *c)
 {

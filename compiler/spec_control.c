@@ -7,6 +7,7 @@
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 /* kmod/control.c has the same list: TSC_OFFSET, the PAUSE filter, V_TPR and the shadow. */
 static const char *const allowed_fields[] = {
@@ -21,10 +22,19 @@ static const char *intercept_name_next(size_t index)
 	return index < svm_intercept_count ? svm_intercepts[index].name : NULL;
 }
 
-/* Rows whose bit the module refuses from every template. */
-static bool refused(const struct svm_intercept_info *row)
+/* The module refuses write traps, bus lock and idle HLT intercepts from every template. */
+bool control_takes_intercept(const struct svm_intercept_info *row)
 {
-	return (row->word == 4 && row->bit >= 15) || (row->word == 5 && row->bit >= 5);
+	return row->word < 4 || (row->word == 4 && row->bit < 15) ||
+	       (row->word == 5 && row->bit < 5);
+}
+
+bool control_takes_field(const struct vmcb_field_info *field)
+{
+	for (size_t i = 0; !field->save && i < ALLOWED_COUNT; i++)
+		if (!strcmp(allowed_fields[i], field->name))
+			return true;
+	return false;
 }
 
 static void change(struct comp *c, const struct svm_intercept_info *row, bool set)
@@ -59,7 +69,7 @@ static bool read_intercept(struct comp *c, const struct node *node)
 			     "svmspec(5) lists the intercepts");
 		return false;
 	}
-	if (refused(row) && *name == '+') {
+	if (!control_takes_intercept(row) && *name == '+') {
 		diag_error(&c->diag, &node->range,
 			   "svmrt.ko does not take the intercept %s (%s); leave it "
 			   "out",
@@ -119,16 +129,13 @@ static bool read_field(struct comp *c, const struct node *key, const struct node
 {
 	const struct vmcb_field_info *field = find_field(key->text);
 	uint64_t value = 0;
-	bool allowed = false;
 
 	if (!field) {
 		unknown_name(c, key, "key of control", allowed_name_next,
 			     "its keys are " ALLOWED_LIST);
 		return false;
 	}
-	for (size_t i = 0; i < ALLOWED_COUNT; i++)
-		allowed |= !strcmp(allowed_fields[i], field->name);
-	if (!allowed) {
+	if (!control_takes_field(field)) {
 		diag_error(&c->diag, &key->range,
 			   "the control field %s belongs to svmrt.ko, which wants it "
 			   "to be zero in a template; a spec may set " ALLOWED_LIST,

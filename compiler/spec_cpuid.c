@@ -7,6 +7,7 @@
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 #define SUBLEAF SVMRT_CPUID_SUBLEAF
 #define ALL 0xffffffff
@@ -33,6 +34,12 @@ static const struct svmrt_cpuid_row host_rows[] = {
 	{ .leaf = 0x80000007, .keep = { 0, 0, 0, 0x100 } },
 	{ .leaf = 0x80000008, .keep = { 0xffff, 0, 0, 0 } },
 };
+
+const struct svmrt_cpuid_row *cpuid_host_rows(size_t *count)
+{
+	*count = sizeof(host_rows) / sizeof(host_rows[0]);
+	return host_rows;
+}
 
 static void add_row(struct comp *c, const struct svmrt_cpuid_row *row, bool in_set,
 		    const struct range *range)
@@ -122,6 +129,7 @@ static const struct key row_keys[] = {
 	{ "eax", read_eax, false, 0 }, { "ebx", read_ebx, false, 0 },
 	{ "ecx", read_ecx, false, 0 }, { "edx", read_edx, false, 0 },
 };
+KEY_TABLE(cpuid_row_keys, row_keys);
 
 static bool same_key(const struct svmrt_cpuid_row *a, const struct svmrt_cpuid_row *b)
 {
@@ -195,6 +203,7 @@ static int compare(const void *a, const void *b)
 static const struct key keys[] = {
 	{ "base", read_base, false, 0 }, { "set", read_set, false, 0 },
 };
+KEY_TABLE(cpuid_keys, keys);
 
 bool spec_read_cpuid(struct comp *c, const struct node *node, void *into)
 {

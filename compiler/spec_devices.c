@@ -3,6 +3,7 @@
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 #define MAX_DEVICES 64u
 
@@ -77,6 +78,7 @@ static const struct key keys[] = {
 	{ "uart", read_uart, false, 0 }, { "debug_exit", read_debug_exit, false, 0 },
 	{ "at", read_at, false, 0 }, { "irq", read_irq, false, 0 },
 };
+KEY_TABLE(device_keys, keys);
 
 static bool read_device(struct comp *c, const struct node *node)
 {

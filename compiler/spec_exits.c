@@ -4,6 +4,7 @@
 #include "number.h"
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 const char *exit_name_next(size_t index)
 {
@@ -132,6 +133,7 @@ static const struct key keys[] = {
 	{ "do", read_do, false, 0 }, { "event", read_event, false, 0 },
 	{ "vector", read_vector, false, 0 },
 };
+KEY_TABLE(exit_keys, keys);
 
 /* `do: inject` without a vector: the exception itself, or a question back to the author. */
 static bool complete(struct comp *c, const struct svm_exit_info *info, struct spec_exit *exit,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 static void *out_of_memory(struct comp *c)
 {
@@ -129,6 +130,7 @@ static const struct key event_keys[] = {
 	{ "mask", read_mask, false, 0 }, { "info2", read_info2, false, 0 },
 	{ "mask2", read_mask2, false, 0 }, { "rip", read_rip, false, 0 },
 };
+KEY_TABLE(expect_event_keys, event_keys);
 
 /* A mask without the value that it masks compares nothing. */
 static bool check_mask(struct comp *c, const struct node *event, const char *mask,
@@ -217,6 +219,7 @@ static const struct key keys[] = {
 	{ "serial", read_serial, false, 0 }, { "events", read_events, false, 0 },
 	{ "strict", read_strict, false, 0 }, { "within", read_within, false, 0 },
 };
+KEY_TABLE(expect_keys, keys);
 
 bool spec_read_expect(struct comp *c, const struct node *node, void *into)
 {

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 static bool read_at(struct comp *c, const struct node *node, void *into)
 {
@@ -37,6 +38,7 @@ static bool read_kind(struct comp *c, const struct node *node, void *into)
 static const struct key region_keys[] = {
 	{ "at", read_at, true, 0 }, { "size", read_size, true, 0 }, { "kind", read_kind, false, 0 },
 };
+KEY_TABLE(memory_region_keys, region_keys);
 
 bool spec_read_memory(struct comp *c, const struct node *node, void *into)
 {
@@ -105,6 +107,7 @@ static const struct key payload_keys[] = {
 	{ "asm", read_asm, false, 0 }, { "bin", read_bin, false, 0 },
 	{ "at", read_payload_at, false, 0 },
 };
+KEY_TABLE(payload_map_keys, payload_keys);
 
 bool spec_read_payload(struct comp *c, const struct node *node, void *into)
 {

@@ -6,6 +6,7 @@
 #include "number.h"
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 /* "N" or "FIRST-LAST" */
 static bool read_index(struct comp *c, const struct node *node, void *into)
@@ -80,6 +81,7 @@ static const struct key row_keys[] = {
 	{ "index", read_index, true, 0 }, { "read", read_read, false, 0 },
 	{ "write", read_write, false, 0 },
 };
+KEY_TABLE(msr_row_keys, row_keys);
 
 static int compare(const void *a, const void *b)
 {

@@ -4,6 +4,7 @@
 #include "profile.h"
 #include "read.h"
 #include "spec_read.h"
+#include "spec_tables.h"
 
 static bool read_count(struct comp *c, const struct node *node, void *into)
 {
@@ -39,11 +40,17 @@ static const char *register_name_next(size_t index)
 	return NULL;
 }
 
+bool vcpus_take_field(const struct vmcb_field_info *field)
+{
+	return field->save && field->bytes <= 8 && strcmp(field->name, "spec_ctrl") &&
+	       (field->loaded_by == VMCB_BY_VMRUN || field->loaded_by == VMCB_BY_VMLOAD ||
+		field->loaded_by == VMCB_BY_VMRUN_NP);
+}
+
 /* Fields of features that svmrt.ko does not turn on: it wants them to be zero. */
 static bool loaded(struct comp *c, const struct node *key, const struct vmcb_field_info *field)
 {
-	if (!field || ((field->loaded_by == VMCB_BY_VMRUN || field->loaded_by == VMCB_BY_VMLOAD ||
-			field->loaded_by == VMCB_BY_VMRUN_NP) && strcmp(field->name, "spec_ctrl")))
+	if (!field || vcpus_take_field(field))
 		return true;
 	diag_error(&c->diag, &key->range,
 		   "%s belongs to a processor feature (%s) that svmrt.ko does not "
@@ -138,6 +145,7 @@ static bool read_state(struct comp *c, const struct node *node, void *into)
 static const struct key keys[] = {
 	{ "count", read_count, false, 0 }, { "state", read_state, false, 0 },
 };
+KEY_TABLE(vcpus_keys, keys);
 
 bool spec_read_vcpus(struct comp *c, const struct node *node, void *into)
 {
