@@ -50,16 +50,18 @@ svmc_SOURCES = \
 	compiler/cmd_check.c \
 	compiler/cmd_compile.c \
 	compiler/cmd_dump.c \
+	compiler/cmd_explain.c \
 	compiler/cmd_profile.c \
 	compiler/dump.h \
 	compiler/dump_json.c \
 	compiler/dump_text.c \
 	compiler/dump_vmcb.c \
+	compiler/explain.c compiler/explain.h \
 	compiler/main.c \
 	compiler/output.c compiler/output.h
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
-SCRIPT_TESTS += tests/cli/svmc.bats
+SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats
 EXTRA_DIST += tests/golden tests/e2e/specs
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
 

@@ -11,7 +11,7 @@ libsvmkit_common_a_SOURCES = \
 
 svmkitincludedir = $(includedir)/svmkit
 svmkitinclude_HEADERS = \
-	include/svmkit/exitcodes.def include/svmkit/intercepts.def \
+	include/svmkit/consistency.def include/svmkit/exitcodes.def include/svmkit/intercepts.def \
 	include/svmkit/svmrt.h include/svmkit/svmt.h include/svmkit/vmcb.h \
 	include/svmkit/vmcb_control.def include/svmkit/vmcb_layout.h include/svmkit/vmcb_save.def
 EXTRA_DIST += tools/gen-tables.py \

@@ -121,11 +121,22 @@ def gen_exits(f):
             text(r["exitinfo2"]), text(note)))
 
 
+def gen_consistency(f):
+    head(f, "consistency_checks", "SVM_RULE",
+         "id, class, illegal_when, result, decided, host_fact, apm",
+         "What makes a VMCB illegal or unwise. decided: whether the template alone tells.")
+    for r in rows("consistency_checks"):
+        f.write("SVM_RULE(%s, %s, %s,\n\t%s, %s, %s, %s)\n" % (
+            r["id"], text(r["class"]), text(r["condition_illegal_when_true"]), text(r["exit"]),
+            text(r["static_checkable"]), text(r["needs_host_fact"]), text(r["apm"])))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: gen-tables.py OUTDIR")
     for name, gen in (("vmcb_control", gen_control), ("vmcb_save", gen_save),
-                      ("intercepts", gen_intercepts), ("exitcodes", gen_exits)):
+                      ("intercepts", gen_intercepts), ("exitcodes", gen_exits),
+                      ("consistency", gen_consistency)):
         with open(os.path.join(sys.argv[1], name + ".def"), "w") as f:
             gen(f)
 
