@@ -40,20 +40,31 @@ void cmd_options_begin(struct cmd_options *options)
 {
 	memset(options, 0, sizeof(*options));
 	options->compile.defines = options->defines;
+	options->compile.warnings = options->warnings;
 	options->compile.colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+}
+
+/* Append to one of the lists of the common options, which have one length. */
+static int append(const char **list, size_t *count, int c, const char *argument)
+{
+	const size_t limit = sizeof(((struct cmd_options *)NULL)->defines) / sizeof(*list);
+
+	if (*count == limit) {
+		fprintf(stderr, "svmc: more than %zu -%c options\n", limit, c);
+		return SVMC_USAGE;
+	}
+	list[(*count)++] = argument;
+	return 0;
 }
 
 int cmd_common_option(struct cmd_options *options, int c, const char *argument)
 {
-	const size_t limit = sizeof(options->defines) / sizeof(options->defines[0]);
-
-	if (c == CMD_DEFINE) {
-		if (options->compile.define_count == limit) {
-			fprintf(stderr, "svmc: more than %zu -D options\n", limit);
+	if (c == CMD_DEFINE)
+		return append(options->defines, &options->compile.define_count, c, argument);
+	if (c == CMD_WARNING) {
+		if (!svmc_warning_option(argument, stderr))
 			return SVMC_USAGE;
-		}
-		options->defines[options->compile.define_count++] = argument;
-		return 0;
+		return append(options->warnings, &options->compile.warning_count, c, argument);
 	}
 	if (!strcmp(argument, "json")) {
 		options->compile.json_diagnostics = true;

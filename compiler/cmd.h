@@ -18,13 +18,15 @@ extern const struct command cmd_compile, cmd_check, cmd_dump, cmd_explain, cmd_p
 struct cmd_options {
 	struct svmc_options compile;
 	const char *defines[256];
+	const char *warnings[256];
 };
 
-/* Handle -D and --diagnostics; 0, or SVMC_USAGE after a message. `c` is getopt's result. */
+/* Handle -D, -W and --diagnostics; 0, or SVMC_USAGE after a message. `c` is getopt's result. */
 int cmd_common_option(struct cmd_options *options, int c, const char *argument);
 void cmd_options_begin(struct cmd_options *options);
 
 #define CMD_DEFINE 'D'
+#define CMD_WARNING 'W'
 #define CMD_DIAGNOSTICS 0x100
 
 /* "svmc compile: MESSAGE" and where help is, to standard error. Returns SVMC_USAGE. */

@@ -5,12 +5,15 @@
 #include "cmd.h"
 
 static const char usage[] =
-	"usage: svmc check [-D NAME=VALUE]... [--diagnostics=text|json] SPEC...\n"
+	"usage: svmc check [-D NAME=VALUE]... [-W [no-|error=]NAME]...\n"
+	"                  [--diagnostics=text|json] SPEC...\n"
 	"       svmc check --list\n"
 	"\n"
 	"Check specs without writing templates.\n"
 	"\n"
 	"  -D NAME=VALUE          set a variable that the specs have under `vars:`\n"
+	"  -W NAME                warn of NAME (svmc check --list), which is the default;\n"
+	"                         -W no-NAME does not, -W error=NAME and -W error refuse the spec\n"
 	"  --diagnostics=FORMAT   text (default) or json: one object a line\n"
 	"  --list                 list the named checks with the manual's section\n"
 	"  -h, --help             this text\n"
@@ -20,10 +23,11 @@ static const char usage[] =
 
 static int list(void)
 {
+	static const char *const kinds[] = { "error", "save state", "warning" };
 	const struct check *check;
 
 	for (size_t i = 0; (check = check_next(i)) != NULL; i++)
-		printf("%-18s %s\n", check->name, check->section);
+		printf("%-18s %-10s %s\n", check->name, kinds[check->kind], check->section);
 	return cmd_finish_stdout(&cmd_check, SVMC_OK);
 }
 
@@ -45,6 +49,7 @@ static int run(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{ "define", required_argument, NULL, CMD_DEFINE },
+		{ "warning", required_argument, NULL, CMD_WARNING },
 		{ "diagnostics", required_argument, NULL, CMD_DIAGNOSTICS },
 		{ "list", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
@@ -53,7 +58,7 @@ static int run(int argc, char **argv)
 	int c;
 
 	cmd_options_begin(&options);
-	while ((c = getopt_long(argc, argv, "D:h", long_options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "D:W:h", long_options, NULL)) >= 0) {
 		if (c == 'h')
 			return cmd_help(&cmd_check);
 		if (c == 'l')

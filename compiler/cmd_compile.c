@@ -8,13 +8,16 @@
 #include "output.h"
 
 static const char usage[] =
-	"usage: svmc compile [-o FILE] [-D NAME=VALUE]... [--diagnostics=text|json] SPEC\n"
+	"usage: svmc compile [-o FILE] [-D NAME=VALUE]... [-W [no-|error=]NAME]...\n"
+	"                    [--diagnostics=text|json] SPEC\n"
 	"\n"
 	"Compile the spec SPEC (svmspec(5); - is standard input) to a template (svmt(5)).\n"
 	"\n"
 	"  -o, --output FILE      write FILE instead of SPEC's name with .svmt in the current\n"
 	"                         directory; - is standard output\n"
 	"  -D NAME=VALUE          set a variable that the spec has under `vars:`\n"
+	"  -W NAME                warn of NAME (svmc check --list), which is the default;\n"
+	"                         -W no-NAME does not, -W error=NAME and -W error refuse the spec\n"
 	"  --diagnostics=FORMAT   text (default) or json: one object a line\n"
 	"  -h, --help             this text\n"
 	"\n"
@@ -61,6 +64,7 @@ static int run(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "output", required_argument, NULL, 'o' },
 		{ "define", required_argument, NULL, CMD_DEFINE },
+		{ "warning", required_argument, NULL, CMD_WARNING },
 		{ "diagnostics", required_argument, NULL, CMD_DIAGNOSTICS },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
@@ -69,7 +73,7 @@ static int run(int argc, char **argv)
 	int c;
 
 	cmd_options_begin(&options);
-	while ((c = getopt_long(argc, argv, "o:D:h", long_options, NULL)) >= 0) {
+	while ((c = getopt_long(argc, argv, "o:D:W:h", long_options, NULL)) >= 0) {
 		if (c == 'h')
 			return cmd_help(&cmd_compile);
 		if (c == 'o')

@@ -95,6 +95,9 @@ struct spec {
 	struct spec_device *devices;
 	size_t device_count, device_capacity;
 	struct spec_exit exits[SVM_EXIT_ROWS];
+	const char **allow;		/* names of save-state checks that may find something */
+	size_t allow_count, allow_capacity;
+	bool illegal_state;		/* one of them did */
 	cJSON *expect;			/* freed with the compilation */
 	struct spec_expect_event *expect_events;
 	size_t expect_event_count, expect_event_capacity;

@@ -112,7 +112,8 @@ int emit_template(struct comp *c, struct svmc_image *out)
 		data = print_json(c, c->spec.expect, &bytes);
 		add(parts, &count, SVMT_EXPECT, data, bytes);
 	}
-	if (svmt_write_image(parts, count, 0, &out->bytes, &out->length)) {
+	if (svmt_write_image(parts, count, c->spec.illegal_state ? SVMT_F_ILLEGAL_STATE : 0,
+			     &out->bytes, &out->length)) {
 		if (errno == ENOMEM)
 			longjmp(c->arena.out_of_memory, 1);
 		diag_error(&c->diag, NULL,

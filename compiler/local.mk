@@ -11,6 +11,8 @@ libsvmc_a_SOURCES = \
 	compiler/checks/memory.c \
 	compiler/checks/payload.c \
 	compiler/checks/save.c \
+	compiler/checks/warn.c \
+	compiler/checks/warnings.c \
 	compiler/comp.h \
 	compiler/compile.c \
 	compiler/diag.c compiler/diag.h \
@@ -30,6 +32,7 @@ libsvmc_a_SOURCES = \
 	compiler/read.c compiler/read.h \
 	compiler/source.c \
 	compiler/spec.c compiler/spec_read.h compiler/spec_tables.h \
+	compiler/spec_allow.c \
 	compiler/spec_control.c \
 	compiler/spec_cpuid.c \
 	compiler/spec_devices.c \

@@ -91,6 +91,7 @@ static const struct key keys[] = {
 	{ "msrs", spec_read_msrs, false, PART_MSRS },
 	{ "devices", spec_read_devices, false, PART_DEVICES },
 	{ "exits", spec_read_exits, false, PART_EXITS },
+	{ "allow", spec_read_allow, false, 0 },
 	{ "expect", spec_read_expect, false, PART_EXPECT },
 };
 KEY_TABLE(spec_keys, keys);

@@ -14,6 +14,8 @@
 struct svmc_options {
 	const char *const *defines;	/* "name=value", over `vars:` of the spec */
 	size_t define_count;
+	const char *const *warnings;	/* of -W: "name", "no-name", "error=name" or "error" */
+	size_t warning_count;
 	bool colour;			/* colour the messages */
 	bool json_diagnostics;		/* one JSON object a line instead of text */
 };
@@ -33,6 +35,12 @@ enum svmc_status { SVMC_OK = 0, SVMC_DIAGNOSED = 1, SVMC_USAGE = 2, SVMC_IO = 3 
  */
 int svmc_compile_file(const char *path, const struct svmc_options *options,
 		      struct svmc_image *out, FILE *diag);
+
+/*
+ * Whether `text` is a good value of -W and of svmc_options.warnings; if not, one line in `diag` says
+ * why and which name is near.
+ */
+bool svmc_warning_option(const char *text, FILE *diag);
 
 void svmc_image_free(struct svmc_image *image);
 

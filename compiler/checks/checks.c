@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The list of families, and the loop over them. */
 #include <stdarg.h>
+#include <string.h>
 #include "checks.h"
 
 static const struct check *const *const families[] = {
 	memory_checks, payload_checks, save_checks, control_checks, exit_checks, device_checks,
+	warning_checks,
 };
 
-void check_error(struct comp *c, const struct check *check, const struct range *range,
+static bool is_allowed(const struct comp *c, const struct check *check)
+{
+	for (size_t i = 0; i < c->spec.allow_count; i++)
+		if (!strcmp(c->spec.allow[i], check->name))
+			return true;
+	return false;
+}
+
+void check_found(struct comp *c, const struct check *check, const struct range *range,
 		 const char *format, ...)
 {
 	char message[1024];
@@ -16,7 +26,17 @@ void check_error(struct comp *c, const struct check *check, const struct range *
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	diag_error(&c->diag, range, "%s [%s, %s]", message, check->name, check->section);
+	if (check->kind == CHECK_KIND_SAVE && is_allowed(c, check)) {
+		c->spec.illegal_state = true;
+		diag_note(&c->diag, range, "%s [%s, %s; allowed]", message, check->name,
+			  check->section);
+		return;
+	}
+	if (check->kind != CHECK_KIND_WARNING ||
+	    check_level(c->options, check) == CHECK_LEVEL_ERROR)
+		diag_error(&c->diag, range, "%s [%s, %s]", message, check->name, check->section);
+	else
+		diag_warning(&c->diag, range, "%s [%s, %s]", message, check->name, check->section);
 }
 
 const struct check *check_next(size_t index)
@@ -28,11 +48,24 @@ const struct check *check_next(size_t index)
 	return NULL;
 }
 
-void checks_run(struct comp *c)
+const struct check *check_find(const char *name)
 {
 	const struct check *check;
 
 	for (size_t i = 0; (check = check_next(i)) != NULL; i++)
-		if (!(check->needs & c->spec.bad))
-			check->run(c, check);
+		if (!strcmp(check->name, name))
+			return check;
+	return NULL;
+}
+
+void checks_run(struct comp *c)
+{
+	const struct check *check;
+
+	for (size_t i = 0; (check = check_next(i)) != NULL; i++) {
+		if (check->needs & c->spec.bad || (check->kind == CHECK_KIND_WARNING &&
+		    check_level(c->options, check) == CHECK_LEVEL_OFF))
+			continue;
+		check->run(c, check);
+	}
 }

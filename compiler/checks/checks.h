@@ -9,16 +9,26 @@
 
 #include "../comp.h"
 
+enum check_kind {
+	CHECK_KIND_RULE,		/* an error, always */
+	CHECK_KIND_SAVE,		/* VMRUN refuses the save state: an error that `allow` can name */
+	CHECK_KIND_WARNING,		/* legal, but hardly meant; -W changes it */
+};
+
 struct check {
 	const char *name;
 	const char *section;		/* of APM volume 2, or the page that has the rule */
 	uint32_t needs;			/* PART_* */
+	enum check_kind kind;
 	void (*run)(struct comp *c, const struct check *check);
 };
 
-/* Place the line `CHECK(...)` under the function that it registers. */
-#define CHECK(function, name_, section_, needs_) \
-	static const struct check check_##function = { name_, section_, needs_, function }
+/* Place the line `CHECK...(...)` under the function that it registers. */
+#define CHECK_OF(kind_, function, name_, section_, needs_) \
+	static const struct check check_##function = { name_, section_, needs_, kind_, function }
+#define CHECK(...) CHECK_OF(CHECK_KIND_RULE, __VA_ARGS__)
+#define CHECK_SAVE(...) CHECK_OF(CHECK_KIND_SAVE, __VA_ARGS__)
+#define CHECK_WARNING(...) CHECK_OF(CHECK_KIND_WARNING, __VA_ARGS__)
 
 /* The families, one array each, NULL-terminated; one file has one family. */
 extern const struct check *const memory_checks[];
@@ -27,10 +37,14 @@ extern const struct check *const save_checks[];
 extern const struct check *const control_checks[];
 extern const struct check *const exit_checks[];
 extern const struct check *const device_checks[];
+extern const struct check *const warning_checks[];
 
-/* Report an error that ends in [name, section]. */
+/*
+ * Tell of a broken rule; the message ends in [name, section]. By the check's kind it is an error, a
+ * note (`allow` names the check, and the template is marked) or what -W makes of a warning.
+ */
 __attribute__((format(printf, 4, 5)))
-void check_error(struct comp *c, const struct check *check, const struct range *range,
+void check_found(struct comp *c, const struct check *check, const struct range *range,
 		 const char *format, ...);
 
 /* Run every check. The messages are in c->diag. */
@@ -38,5 +52,13 @@ void checks_run(struct comp *c);
 
 /* Every check, for `svmc check --list`; NULL behind the last. */
 const struct check *check_next(size_t index);
+
+/* A check by its name, or NULL. */
+const struct check *check_find(const char *name);
+
+enum check_level { CHECK_LEVEL_OFF, CHECK_LEVEL_WARNING, CHECK_LEVEL_ERROR };
+
+/* What a warning is under the options of this compilation: the last -W that names it decides. */
+enum check_level check_level(const struct svmc_options *options, const struct check *check);
 
 #endif

@@ -10,7 +10,7 @@ static void forced(struct comp *c, const struct check *check)
 		if (row->force != SVM_FORCE_ALWAYS ||
 		    vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit)
 			continue;
-		check_error(c, check, &c->spec.intercept_range[i],
+		check_found(c, check, &c->spec.intercept_range[i],
 			    "the intercept %s cannot be removed: "
 			    "svmrt.ko sets it to keep the host safe (%s); leave it in",
 			    row->name, row->safety);

@@ -9,7 +9,7 @@ static void ports(struct comp *c, const struct check *check)
 
 	for (size_t i = 0; i < c->spec.device_count; i++) {
 		if (d[i].device.at + d[i].ports > 0x10000)
-			check_error(c, check, &d[i].range,
+			check_found(c, check, &d[i].range,
 				    "the device at port 0x%" PRIx64 " needs %" PRIu64
 				    " ports, but the last port is 0xffff; move it",
 				    (uint64_t)d[i].device.at, d[i].ports);
@@ -17,7 +17,7 @@ static void ports(struct comp *c, const struct check *check)
 			if (d[i].device.at >= d[j].device.at + d[j].ports ||
 			    d[j].device.at >= d[i].device.at + d[i].ports)
 				continue;
-			check_error(c, check, &d[i].range,
+			check_found(c, check, &d[i].range,
 				    "the device at port 0x%" PRIx64 " (%" PRIu64
 				    " ports) overlaps the one at 0x%" PRIx64 "; move one",
 				    (uint64_t)d[i].device.at, d[i].ports, (uint64_t)d[j].device.at);
@@ -37,7 +37,7 @@ static void twice(struct comp *c, const struct check *check)
 			    d[j].device.type != SVMT_DEV_UART ||
 			    d[i].device.index != d[j].device.index)
 				continue;
-			check_error(c, check, &d[i].range,
+			check_found(c, check, &d[i].range,
 				    "com%" PRIu32 " is there twice; use another number",
 				    d[i].device.index + 1);
 			diag_note(&c->diag, &d[j].range, "the other one is here");

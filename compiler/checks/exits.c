@@ -61,7 +61,7 @@ static void test_table(struct comp *c, const struct check *check,
 {
 	if (exit->rule.action == SVMRT_DO_TABLE && strcmp(info->name, "CPUID") &&
 	    strcmp(info->name, "MSR"))
-		check_error(c, check, do_range(exit),
+		check_found(c, check, do_range(exit),
 			    "`do: table` answers CPUID and MSR exits only, not %s; "
 			    "use user, skip, inject or stop",
 			    info->name);
@@ -77,7 +77,7 @@ static void test_wait(struct comp *c, const struct check *check,
 		      const struct svm_exit_info *info, const struct spec_exit *exit)
 {
 	if (exit->rule.action == SVMRT_DO_WAIT && strcmp(info->name, "HLT"))
-		check_error(c, check, do_range(exit),
+		check_found(c, check, do_range(exit),
 			    "`do: wait` sleeps at HLT only, not at %s; use user "
 			    "or stop",
 			    info->name);
@@ -96,7 +96,7 @@ static void test_skip(struct comp *c, const struct check *check,
 
 	if (exit->rule.action == SVMRT_DO_SKIP && group != GROUP_INSN &&
 	    strcmp(info->name, "EXC_DB") && group != GROUP_END && group != GROUP_HOST)
-		check_error(c, check, do_range(exit),
+		check_found(c, check, do_range(exit),
 			    "`do: skip` steps over an instruction or drops a #DB; "
 			    "%s is neither; use user or stop",
 			    info->name);
@@ -118,12 +118,12 @@ static void test_inject(struct comp *c, const struct check *check,
 	if (exit->rule.action != SVMRT_DO_INJECT || group == GROUP_END || group == GROUP_HOST)
 		return;
 	if (group != GROUP_INSN && group != GROUP_EXC)
-		check_error(c, check, do_range(exit),
+		check_found(c, check, do_range(exit),
 			    "`do: inject` is for instructions and exceptions, not "
 			    "for %s; use user or stop",
 			    info->name);
 	else if (group == GROUP_INSN && exit->rule.vector == SVMRT_VECTOR_SAME)
-		check_error(c, check, range,
+		check_found(c, check, range,
 			    "`vector: same` is the intercepted exception itself, but %s "
 			    "is an instruction; give a number",
 			    info->name);
@@ -131,7 +131,7 @@ static void test_inject(struct comp *c, const struct check *check,
 		 (exit->rule.vector == SVMRT_VECTOR_SAME &&
 		  (!strcmp(info->name, "EXC_2_RESERVED") ||
 		   !strcmp(info->name, "EXC_31_RESERVED"))))
-		check_error(c, check, range,
+		check_found(c, check, range,
 			    "an exception with vector 2 or 31 cannot be injected: VMRUN "
 			    "refuses it (C17); use another vector");
 }
@@ -146,7 +146,7 @@ static void test_end(struct comp *c, const struct check *check,
 		     const struct svm_exit_info *info, const struct spec_exit *exit)
 {
 	if (group_of(info) == GROUP_END && exit->rule.action != SVMRT_DO_STOP)
-		check_error(c, check, do_range(exit),
+		check_found(c, check, do_range(exit),
 			    "after %s there is no state to go on from; the only "
 			    "action is stop",
 			    info->name);
@@ -164,12 +164,12 @@ static void test_host(struct comp *c, const struct check *check,
 	if (group_of(info) != GROUP_HOST)
 		return;
 	if (exit->rule.action != SVMRT_DO_USER)
-		check_error(c, check, do_range(exit),
+		check_found(c, check, do_range(exit),
 			    "%s is the host's: svmrt.ko hands it over and no rule "
 			    "changes that; remove `do`",
 			    info->name);
 	if (exit->rule.event > SVMRT_EVENT_COUNT)
-		check_error(c, check, exit->event_range.source ? &exit->event_range : &exit->range,
+		check_found(c, check, exit->event_range.source ? &exit->event_range : &exit->range,
 			    "%s is the host's and never part of a guest's stream; use `event: "
 			    "count` or "
 			    "none",
@@ -195,7 +195,7 @@ static void expected(struct comp *c, const struct check *check)
 		const struct spec_expect_event *event = &c->spec.expect_events[i];
 
 		if (!streamed(&c->spec, event->code))
-			check_error(c, check, &event->range,
+			check_found(c, check, &event->range,
 				    "the event %s is expected, but its exits are "
 				    "not all told; write `%s: { event: stream }` under `exits`",
 				    event->name, event->name);

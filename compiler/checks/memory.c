@@ -19,7 +19,7 @@ static void pages(struct comp *c, const struct check *check)
 		const struct spec_region *r = &c->spec.regions[i];
 
 		if (r->gpa % SVMT_PAGE_BYTES || r->bytes % SVMT_PAGE_BYTES || !r->bytes)
-			check_error(
+			check_found(
 				c, check, &r->range,
 				"the region at 0x%" PRIx64 " of 0x%" PRIx64
 				" bytes is not whole pages; `at` and `size` are multiples of 4KiB, "
@@ -35,7 +35,7 @@ static void wrap(struct comp *c, const struct check *check)
 		const struct spec_region *r = &c->spec.regions[i];
 
 		if (r->gpa >= 1ULL << GPA_BITS || r->bytes > (1ULL << GPA_BITS) - r->gpa)
-			check_error(c, check, &r->range,
+			check_found(c, check, &r->range,
 				    "the region at 0x%" PRIx64 " of 0x%" PRIx64
 				    " bytes ends above 2^%d, the end of physical addresses; make "
 				    "it smaller",
@@ -66,7 +66,7 @@ static void overlap(struct comp *c, const struct check *check)
 		const struct spec_region *a = sorted[last], *b = sorted[i];
 
 		if (b->gpa < a->gpa + a->bytes) {
-			check_error(c, check, &b->range,
+			check_found(c, check, &b->range,
 				    "the region at 0x%" PRIx64 " begins inside the "
 				    "region at 0x%" PRIx64 ", which ends at 0x%" PRIx64
 				    "; move one",

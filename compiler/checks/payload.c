@@ -12,7 +12,7 @@ static void inside(struct comp *c, const struct check *check)
 		const struct spec_contents *x = &c->spec.contents[i];
 
 		if (x->bytes && !memory_region(&c->spec, x->gpa, x->bytes))
-			check_error(
+			check_found(
 				c, check, &x->range,
 				"%s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") is not "
 				"inside one region of `memory`; make room for it there or move it",
@@ -30,7 +30,7 @@ static void apart(struct comp *c, const struct check *check)
 
 			if (a->gpa >= b->gpa + b->bytes || b->gpa >= a->gpa + a->bytes)
 				continue;
-			check_error(c, check, &b->range,
+			check_found(c, check, &b->range,
 				    "%s (0x%" PRIx64 " bytes at 0x%" PRIx64 ") and %s "
 				    "(0x%" PRIx64 " bytes at 0x%" PRIx64
 				    ") overlap; make the region larger "
@@ -46,7 +46,7 @@ static void canonical(struct comp *c, const struct check *check)
 	uint64_t rip = vmcb_get_RIP(c->spec.vmcb);
 
 	if (memory_is_64bit_code(&c->spec) && (uint64_t)((int64_t)(rip << 16) >> 16) != rip)
-		check_error(c, check, spec_field_range(c, "rip"),
+		check_found(c, check, spec_field_range(c, "rip"),
 			    "rip is 0x%" PRIx64 ", which is not "
 			    "canonical: in 64-bit mode bits 63:47 are all equal",
 			    rip);
@@ -61,7 +61,7 @@ static void entry(struct comp *c, const struct check *check)
 	if (c->spec.payload.kind == PAYLOAD_NONE || !memory_entry_is_physical(c))
 		return;
 	if (!memory_region(&c->spec, at, 1))
-		check_error(c, check, spec_field_range(c, "rip"), "the guest begins at 0x%" PRIx64
+		check_found(c, check, spec_field_range(c, "rip"), "the guest begins at 0x%" PRIx64
 			    " (CS:RIP), where there is no memory; add a region or change rip", at);
 }
 CHECK(entry, "rip-outside", "svmspec(5)", NEEDS);

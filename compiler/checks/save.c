@@ -27,116 +27,116 @@ static bool long_paging(const struct svmk_vmcb *vmcb)
 static void svme(struct comp *c, const struct check *check)
 {
 	if (!(vmcb_get_EFER(c->spec.vmcb) & EFER_SVME))
-		check_error(c, check, spec_field_range(c, "efer"),
+		check_found(c, check, spec_field_range(c, "efer"),
 			    "efer is 0x%" PRIx64 " without SVME: "
 			    "VMRUN refuses it; add SVME",
 			    (uint64_t)vmcb_get_EFER(c->spec.vmcb));
 }
-CHECK(svme, "C01", "APM 15.5.1", NEEDS);
+CHECK_SAVE(svme, "C01", "APM 15.5.1", NEEDS);
 
 static void cd_nw(struct comp *c, const struct check *check)
 {
 	uint64_t cr0 = vmcb_get_CR0(c->spec.vmcb);
 
 	if (!(cr0 & CR0_CD) && cr0 & CR0_NW)
-		check_error(c, check, spec_field_range(c, "cr0"),
+		check_found(c, check, spec_field_range(c, "cr0"),
 			    "cr0 is 0x%" PRIx64 " with NW but "
 			    "without CD: VMRUN refuses it; set both or clear NW",
 			    cr0);
 }
-CHECK(cd_nw, "C02", "APM 15.5.1", NEEDS);
+CHECK_SAVE(cd_nw, "C02", "APM 15.5.1", NEEDS);
 
 static void cr0_high(struct comp *c, const struct check *check)
 {
 	uint64_t cr0 = vmcb_get_CR0(c->spec.vmcb);
 
 	if (HIGH(cr0))
-		check_error(c, check, spec_field_range(c, "cr0"),
+		check_found(c, check, spec_field_range(c, "cr0"),
 			    "cr0 is 0x%" PRIx64 ": bits 63:32 must "
 			    "be zero",
 			    cr0);
 }
-CHECK(cr0_high, "C03", "APM 15.5.1", NEEDS);
+CHECK_SAVE(cr0_high, "C03", "APM 15.5.1", NEEDS);
 
 static void cr3(struct comp *c, const struct check *check)
 {
 	uint64_t value = vmcb_get_CR3(c->spec.vmcb);
 
 	if (long_paging(c->spec.vmcb) && value >> 52)
-		check_error(c, check, spec_field_range(c, "cr3"),
+		check_found(c, check, spec_field_range(c, "cr3"),
 			    "cr3 is 0x%" PRIx64 ": bits 63:52 must "
 			    "be zero in long mode",
 			    value);
 }
-CHECK(cr3, "C04", "APM 15.5.1", NEEDS);
+CHECK_SAVE(cr3, "C04", "APM 15.5.1", NEEDS);
 
 static void cr4(struct comp *c, const struct check *check)
 {
 	uint64_t value = vmcb_get_CR4(c->spec.vmcb);
 
 	if (value & ~CR4_KNOWN)
-		check_error(c, check, spec_field_range(c, "cr4"),
+		check_found(c, check, spec_field_range(c, "cr4"),
 			    "cr4 is 0x%" PRIx64 ": the bits 0x%" PRIx64
 			    " are reserved and must be zero",
 			    value, value & ~(uint64_t)CR4_KNOWN);
 }
-CHECK(cr4, "C05", "APM 15.5.1", NEEDS);
+CHECK_SAVE(cr4, "C05", "APM 15.5.1", NEEDS);
 
 static void dr6(struct comp *c, const struct check *check)
 {
 	uint64_t value = vmcb_get_DR6(c->spec.vmcb);
 
 	if (HIGH(value))
-		check_error(c, check, spec_field_range(c, "dr6"),
+		check_found(c, check, spec_field_range(c, "dr6"),
 			    "dr6 is 0x%" PRIx64 ": bits 63:32 must "
 			    "be zero",
 			    value);
 }
-CHECK(dr6, "C06", "APM 15.5.1", NEEDS);
+CHECK_SAVE(dr6, "C06", "APM 15.5.1", NEEDS);
 
 static void dr7(struct comp *c, const struct check *check)
 {
 	uint64_t value = vmcb_get_DR7(c->spec.vmcb);
 
 	if (HIGH(value))
-		check_error(c, check, spec_field_range(c, "dr7"),
+		check_found(c, check, spec_field_range(c, "dr7"),
 			    "dr7 is 0x%" PRIx64 ": bits 63:32 must "
 			    "be zero",
 			    value);
 }
-CHECK(dr7, "C07", "APM 15.5.1", NEEDS);
+CHECK_SAVE(dr7, "C07", "APM 15.5.1", NEEDS);
 
 static void efer(struct comp *c, const struct check *check)
 {
 	uint64_t value = vmcb_get_EFER(c->spec.vmcb);
 
 	if (value & ~EFER_KNOWN)
-		check_error(c, check, spec_field_range(c, "efer"),
+		check_found(c, check, spec_field_range(c, "efer"),
 			    "efer is 0x%" PRIx64 ": the bits 0x%" PRIx64
 			    " are reserved and must be zero",
 			    value, value & ~(uint64_t)EFER_KNOWN);
 }
-CHECK(efer, "C08", "APM 15.5.1", NEEDS);
+CHECK_SAVE(efer, "C08", "APM 15.5.1", NEEDS);
 
 static void pae(struct comp *c, const struct check *check)
 {
 	if (long_paging(c->spec.vmcb) && !(vmcb_get_CR4(c->spec.vmcb) & CR4_PAE))
-		check_error(c, check, spec_field_range(c, "cr4"),
+		check_found(c, check, spec_field_range(c, "cr4"),
 			    "cr4 is 0x%" PRIx64 " without PAE, while "
 			    "efer has LME and cr0 has PG: VMRUN refuses it; add PAE",
 			    (uint64_t)vmcb_get_CR4(c->spec.vmcb));
 }
-CHECK(pae, "C10", "APM 15.5.1", NEEDS);
+CHECK_SAVE(pae, "C10", "APM 15.5.1", NEEDS);
 
 static void protection(struct comp *c, const struct check *check)
 {
 	if (long_paging(c->spec.vmcb) && !(vmcb_get_CR0(c->spec.vmcb) & CR0_PE))
-		check_error(c, check, spec_field_range(c, "cr0"),
+		check_found(c, check, spec_field_range(c, "cr0"),
 			    "cr0 is 0x%" PRIx64 " with PG but without "
 			    "PE, while efer has LME: VMRUN refuses it; add PE",
 			    (uint64_t)vmcb_get_CR0(c->spec.vmcb));
 }
-CHECK(protection, "C11", "APM 15.5.1", NEEDS);
+CHECK_SAVE(protection, "C11", "APM 15.5.1", NEEDS);
 
 static void code_size(struct comp *c, const struct check *check)
 {
@@ -145,12 +145,12 @@ static void code_size(struct comp *c, const struct check *check)
 
 	if (long_paging(c->spec.vmcb) && vmcb_get_CR4(c->spec.vmcb) & CR4_PAE &&
 	    (attrib & both) == both)
-		check_error(c, check, spec_field_range(c, "cs.attrib"),
+		check_found(c, check, spec_field_range(c, "cs.attrib"),
 			    "cs.attrib is 0x%" PRIx64
 			    " with L and D in long mode: VMRUN refuses it; clear bit 10 (D)",
 			    attrib);
 }
-CHECK(code_size, "C12", "APM 15.5.1", NEEDS);
+CHECK_SAVE(code_size, "C12", "APM 15.5.1", NEEDS);
 
 static void pat(struct comp *c, const struct check *check)
 {
@@ -161,7 +161,7 @@ static void pat(struct comp *c, const struct check *check)
 
 		if (type < 8 && type != 2 && type != 3)
 			continue;
-		check_error(c, check, spec_field_range(c, "g_pat"),
+		check_found(c, check, spec_field_range(c, "g_pat"),
 			    "g_pat is 0x%" PRIx64 ": PA%u has "
 			    "the type %u; the types are 0, 1, 4, 5, 6 and 7",
 			    value, i, type);
