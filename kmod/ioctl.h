@@ -26,6 +26,20 @@
 		return result; \
 	} while (0)
 
+/* For calls whose answer is in the struct: without it there is no success. */
+#define SVMRT_IOCTL_ANSWER(type, call, user) do { \
+		type arg; \
+		long result; \
+		if (copy_from_user(&arg, user, sizeof(arg))) \
+			return -EFAULT; \
+		if (arg.size != sizeof(arg)) \
+			return -EINVAL; \
+		result = (call); \
+		if (copy_to_user(user, &arg, sizeof(arg))) \
+			return -EFAULT; \
+		return result; \
+	} while (0)
+
 #define SVMRT_IOCTL(type, call, user) \
 	SVMRT_IOCTL_FLAGS(type, arg.flags ? -EINVAL : (call), user)
 

@@ -27,7 +27,7 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long uarg
 
 	switch (cmd) {
 	case SVMRT_INFO:
-		SVMRT_IOCTL_FLAGS(struct svmrt_info, system_info(&arg), user);
+		SVMRT_IOCTL_ANSWER(struct svmrt_info, system_info(&arg), user);
 	case SVMRT_CREATE_VM:
 		SVMRT_IOCTL(struct svmrt_create_vm, svmrt_vm_create(&arg), user);
 	case SVMRT_CREATE_MEM:

@@ -4,6 +4,7 @@
  * when they are set, then only read.
  */
 #include <linux/log2.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
@@ -151,6 +152,7 @@ static int hash_cpuid(struct svmrt_vm *vm)
 		return -ENOMEM;
 	vm->cpuid_hash_mask = size - 1;
 	for (i = 0; i < vm->cpuid_count; i++) {
+		cond_resched();		/* hostile leaves collide: 2^31 probes in all */
 		if (i && vm->cpuid[i].leaf == vm->cpuid[i - 1].leaf)
 			continue;
 		slot = hash_leaf(vm, vm->cpuid[i].leaf);

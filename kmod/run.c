@@ -245,6 +245,9 @@ static int take_input(struct svmrt_vcpu *vcpu)
 	WRITE_ONCE(run->dirty, 0);
 	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
 		return -EINVAL;
+	/* An event or another place to go on from ends a HLT. */
+	if (dirty & (SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
+		vcpu->halted = false;
 	if (dirty & SVMRT_DIRTY_INJECT) {
 		u64 event = READ_ONCE(run->inject);
 

@@ -133,7 +133,8 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case SVMRT_VCPU_STATS:
 		return vcpu_stats(vcpu, user);
 	case SVMRT_VCPU_IMAGE:
-		SVMRT_IOCTL(struct svmrt_vcpu_image, vcpu_image(vcpu, &arg), user);
+		SVMRT_IOCTL_ANSWER(struct svmrt_vcpu_image,
+				   arg.flags ? -EINVAL : vcpu_image(vcpu, &arg), user);
 	default:
 		return -ENOTTY;
 	}

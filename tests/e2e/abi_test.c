@@ -130,7 +130,7 @@ static void test_halt(void)
 		RULE(0x78, SVMRT_DO_WAIT, SVMRT_EVENT_COUNT), RULE(0x81, SVMRT_DO_STOP, SVMRT_EVENT_COUNT),
 	};
 	pid_t child;
-	int status = 0;
+	int status = 0, reason;
 
 	abi_start(&g, dev, halt, sizeof(halt), rules, 2);
 	child = fork();
@@ -142,6 +142,12 @@ static void test_halt(void)
 		usleep(1000);
 	}
 	abi_ok(WIFEXITED(status) && WEXITSTATUS(status) == 7, "a halted vCPU wakes on a kick");
+	g.run->rip = ABI_CODE_GPA + 1;
+	g.run->dirty = SVMRT_DIRTY_RIP;
+	reason = abi_run(&g);
+	if (reason == SVMRT_RUN_KICKED)		/* by a kick that came after the child had woken */
+		reason = abi_run(&g);
+	abi_ok(reason == SVMRT_RUN_STOP, "and leaves its HLT when it is told where to go on");
 	abi_stop(&g);
 }
 
@@ -293,6 +299,8 @@ static void test_cow(void)
 
 static void test_bad_calls(void)
 {
+	struct svmrt_info *readonly = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct svmrt_create_vm vm = { .size = 3 };
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = 4095 };
 	struct svmrt_exit_rule wait_cpuid[] = { RULE(0x72, SVMRT_DO_WAIT, SVMRT_EVENT_COUNT) };
@@ -305,6 +313,11 @@ static void test_bad_calls(void)
 	vm.flags = 1;
 	abi_ok(ioctl(dev, SVMRT_CREATE_VM, &vm) < 0 && errno == EINVAL, "an unknown flag is EINVAL");
 	abi_ok(ioctl(dev, SVMRT_CREATE_VM, NULL) < 0 && errno == EFAULT, "a null pointer is EFAULT");
+	*readonly = (struct svmrt_info) { .size = sizeof(*readonly) };
+	mprotect(readonly, 4096, PROT_READ);
+	abi_ok(ioctl(dev, SVMRT_INFO, readonly) < 0 && errno == EFAULT,
+	       "INFO whose answer cannot be delivered is EFAULT");
+	munmap(readonly, 4096);
 	abi_ok(ioctl(dev, 0x1234, &vm) < 0 && errno == ENOTTY, "an unknown call is ENOTTY");
 	abi_ok(abi_call(&g, dev, SVMRT_CREATE_MEM, &mem, mem.error) == -EINVAL && g.error[0],
 	       "%s", g.error);
