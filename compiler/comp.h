@@ -26,6 +26,7 @@
 #define PART_DEVICES	(1u << 7)
 #define PART_EXITS	(1u << 8)
 #define PART_EXPECT	(1u << 9)
+#define EACH_VCPU_SET	(1u << 31)	/* of a check: run it for every set of vCPUs that begin alike */
 
 #define SPEC_MAX_NAME 63
 
@@ -53,6 +54,19 @@ struct spec_contents {
 	uint64_t gpa, bytes;
 	const uint8_t *data;
 	struct range range;		/* where the spec asks for them */
+};
+
+/*
+ * vCPUs that begin alike. While a set is selected its pointers are those of struct spec too, so that
+ * registers, checks and tables have one way to ask.
+ */
+struct vcpu_set {
+	uint32_t first, last;		/* numbers of its vCPUs */
+	struct svmk_vmcb *vmcb;
+	struct svmrt_vcpu_state *state;
+	struct range *field_range;
+	uint32_t words_set;
+	struct range range;		/* in a list of `vcpus` */
 };
 
 struct spec_cpuid { struct svmrt_cpuid_row row; bool in_set; struct range range; };
@@ -84,9 +98,13 @@ struct spec {
 	struct spec_contents *contents;
 	size_t content_count, content_capacity;
 	uint32_t vcpu_count;
-	struct svmk_vmcb *vmcb;
+	struct vcpu_set *sets;		/* ascending, every vCPU in one; at least one set */
+	size_t set_count, set_capacity;
+	struct svmk_vmcb *vmcb;		/* of the selected set */
 	struct svmrt_vcpu_state *state;
 	struct range *field_range;	/* by row of vmcb_fields: where the spec sets it */
+	uint32_t words_set;		/* registers of `state` that the spec sets, in its order */
+	bool *field_seen;		/* by row: set twice would be an error */
 	struct range *intercept_range;	/* by row of svm_intercepts: where the spec names it */
 	struct spec_cpuid *cpuid;
 	size_t cpuid_count, cpuid_capacity;
@@ -110,11 +128,18 @@ struct comp {
 	struct source source;
 	struct node *root;
 	bool io_failed;			/* a message told of an I/O error: exit status 3 */
+	struct check_told *told;	/* what checks of vCPUs found so far */
 	struct spec spec;
 };
 
 /* Where the spec sets a save field, or where it names the profile that does. */
 const struct range *spec_field_range(const struct comp *c, const char *name);
+
+/* Make a set's VMCB and registers those of c->spec. */
+void spec_select_set(struct comp *c, size_t set);
+
+/* Whether the spec itself sets the register, in the selected set. */
+bool spec_sets_field(const struct comp *c, const char *name);
 
 /* Directory of the spec file, "." for standard input: the spec's paths are relative to it. */
 const char *comp_directory(struct comp *c);

@@ -4,19 +4,23 @@
 #include <string.h>
 #include "emit_parts.h"
 
-/* vCPUs share their state in this version of the language, and so their pages. */
+/* The pool keeps equal pages once, so vCPUs that begin alike cost a row each. */
 const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes)
 {
 	const uint32_t count = c->spec.vcpu_count;
 	struct svmt_vcpu *rows = arena_alloc(&c->arena, count * sizeof(*rows));
-	const uint32_t vmcb_page = pool_add(pool, vmcb_bytes(c->spec.vmcb, 0));
-	const uint32_t state_page = pool_add(pool, (const uint8_t *)c->spec.state);
 
-	for (uint32_t i = 0; i < count; i++)
-		rows[i] = (struct svmt_vcpu){
+	for (size_t i = 0; i < c->spec.set_count; i++) {
+		const struct vcpu_set *set = &c->spec.sets[i];
+		const struct svmt_vcpu row = {
 			.kind = SVMT_VCPU_PLAIN, .start = SVMT_START_RUN,
-			.vmcb_page = vmcb_page, .state_page = state_page,
+			.vmcb_page = pool_add(pool, vmcb_bytes(set->vmcb, 0)),
+			.state_page = pool_add(pool, (const uint8_t *)set->state),
 		};
+
+		for (uint32_t j = set->first; j <= set->last; j++)
+			rows[j] = row;
+	}
 	*bytes = count * sizeof(*rows);
 	return rows;
 }

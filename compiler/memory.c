@@ -37,16 +37,11 @@ uint64_t memory_entry(const struct spec *spec)
 	return (uint32_t)(vmcb_get_CS_BASE(spec->vmcb) + rip);
 }
 
-static bool spec_sets(const struct comp *c, const char *field)
-{
-	return spec_field_range(c, field) != &c->spec.profile_range;
-}
-
 bool memory_entry_is_physical(const struct comp *c)
 {
 	if (!(vmcb_get_CR0(c->spec.vmcb) & CR0_PG))
 		return true;
-	return c->spec.profile->builds_page_tables && !spec_sets(c, "cr3") &&
+	return c->spec.profile->builds_page_tables && !spec_sets_field(c, "cr3") &&
 	       memory_entry(&c->spec) < MAPPED_BYTES;
 }
 
@@ -89,14 +84,13 @@ static void build_page_tables(struct comp *c, uint64_t gpa, const struct range *
 	for (uint64_t i = 0; i < 512; i++)
 		put64(page + 2 * SVMT_PAGE_BYTES, i * 8, i << 21 | PDE_LARGE | PTE_PWU);
 	memory_add(c, "the page tables", gpa, page, 3u * SVMT_PAGE_BYTES, range);
-	vmcb_set_CR3(c->spec.vmcb, gpa);
 }
 
 /* The profile's selectors: 8 code, 0x10 data, 0x18 TSS (16 bytes, of which 32-bit mode uses 8). */
 static void build_gdt(struct comp *c, uint64_t gpa, const struct range *range)
 {
 	uint8_t *page = arena_alloc(&c->arena, SVMT_PAGE_BYTES);
-	struct svmk_vmcb *vmcb = c->spec.vmcb;
+	const struct svmk_vmcb *vmcb = c->spec.vmcb;
 
 	put64(page, 0x08, descriptor(vmcb_get_CS_BASE(vmcb), vmcb_get_CS_LIMIT(vmcb),
 				     vmcb_get_CS_ATTRIB(vmcb)));
@@ -104,10 +98,31 @@ static void build_gdt(struct comp *c, uint64_t gpa, const struct range *range)
 				     vmcb_get_DS_ATTRIB(vmcb)));
 	put64(page, 0x18, descriptor(gpa + TSS_OFFSET, 0x67, vmcb_get_TR_ATTRIB(vmcb)));
 	memory_add(c, "the descriptor table", gpa, page, TSS_OFFSET + 0x68, range);
-	vmcb_set_GDTR_BASE(vmcb, gpa);
+}
+
+static bool wants_tables(const struct comp *c)
+{
+	return c->spec.profile->builds_page_tables && !spec_sets_field(c, "cr3");
+}
+
+static bool wants_gdt(const struct comp *c)
+{
+	return c->spec.profile->builds_gdt && !spec_sets_field(c, "gdtr.base");
+}
+
+/* Point the selected vCPUs at the tables, as far as the spec does not set them itself. */
+static void point_at_tables(struct comp *c, uint64_t tables, uint64_t gdt)
+{
+	struct svmk_vmcb *vmcb = c->spec.vmcb;
+
+	if (wants_tables(c))
+		vmcb_set_CR3(vmcb, tables);
+	if (!wants_gdt(c))
+		return;
+	vmcb_set_GDTR_BASE(vmcb, gdt);
 	vmcb_set_GDTR_LIMIT(vmcb, 0x27);
-	if (!spec_sets(c, "tr.base"))
-		vmcb_set_TR_BASE(vmcb, gpa + TSS_OFFSET);
+	if (!spec_sets_field(c, "tr.base"))
+		vmcb_set_TR_BASE(vmcb, gdt + TSS_OFFSET);
 }
 
 /* End of the first RAM region or of its part below 1 GiB; 0 when the tables do not fit there. */
@@ -129,26 +144,29 @@ static uint64_t tables_gpa(const struct spec *spec)
 	return 0;
 }
 
+/* One copy for all vCPUs; the descriptors are those of the first vCPU that wants them. */
 void memory_build_tables(struct comp *c)
 {
 	const struct profile *profile = c->spec.profile;
-	const bool tables = profile->builds_page_tables && !spec_sets(c, "cr3");
-	const bool gdt = profile->builds_gdt && !spec_sets(c, "gdtr.base");
-	const uint64_t gpa = tables_gpa(&c->spec);
+	const uint64_t gpa = tables_gpa(&c->spec), gdt_gpa = gpa + 3 * SVMT_PAGE_BYTES;
+	bool tables = false, gdt = false;
 
-	if (!tables && !gdt)
-		return;
-	if (!gpa) {
+	for (size_t i = 0; i < c->spec.set_count; i++) {
+		spec_select_set(c, i);
+		if (wants_tables(c) && !tables && gpa)
+			build_page_tables(c, gpa, &c->spec.profile_range);
+		if (wants_gdt(c) && !gdt && gpa)
+			build_gdt(c, gdt_gpa, &c->spec.profile_range);
+		tables |= wants_tables(c);
+		gdt |= wants_gdt(c);
+		point_at_tables(c, gpa, gdt_gpa);
+	}
+	spec_select_set(c, 0);
+	if ((tables || gdt) && !gpa)
 		diag_error(&c->diag, &c->spec.profile_range,
 			   "the profile %s puts page and descriptor tables "
 			   "(%u pages) at the end of the first RAM region, which must begin below "
 			   "1GiB "
 			   "and have at least %u pages; make it larger, or set cr3 and gdtr.base",
 			   profile->name, TABLE_PAGES, TABLE_PAGES + 1);
-		return;
-	}
-	if (tables)
-		build_page_tables(c, gpa, &c->spec.profile_range);
-	if (gdt)
-		build_gdt(c, gpa + 3 * SVMT_PAGE_BYTES, &c->spec.profile_range);
 }

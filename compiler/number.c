@@ -73,6 +73,29 @@ static const char *unit_text(enum unit unit)
 	       unit == UNIT_TIME ? "ns, us, ms or s" : "none";
 }
 
+/* "N" or "FIRST-LAST", both ends included. */
+bool read_span(struct comp *c, const struct node *node, const char *what, unsigned int bits,
+	       uint64_t *first, uint64_t *last)
+{
+	const char *dash = node->kind == NODE_SCALAR ? strchr(node->text, '-') : NULL;
+
+	if (!dash) {
+		if (!read_number(c, node, what, bits, UNIT_NONE, first))
+			return false;
+		*last = *first;
+		return true;
+	}
+	if (number_parse(arena_copy(&c->arena, node->text, (size_t)(dash - node->text)), UNIT_NONE,
+			 first) == NUMBER_GOOD &&
+	    number_parse(dash + 1, UNIT_NONE, last) == NUMBER_GOOD && *last >> bits == 0 &&
+	    *first <= *last)
+		return true;
+	diag_error(&c->diag, &node->range,
+		   "`%s` is %s; a range is FIRST-LAST, both ends %u-bit numbers and included", what,
+		   node_quote(&c->arena, node), bits);
+	return false;
+}
+
 bool read_number(struct comp *c, const struct node *node, const char *what, unsigned int bits,
 		 enum unit unit, uint64_t *value)
 {

@@ -16,6 +16,9 @@ enum unit {
 
 bool read_number(struct comp *c, const struct node *node, const char *what, unsigned int bits,
 		 enum unit unit, uint64_t *value);
+/* "N" or "FIRST-LAST" of numbers with less than 64 bits. */
+bool read_span(struct comp *c, const struct node *node, const char *what, unsigned int bits,
+	       uint64_t *first, uint64_t *last);
 bool read_bool(struct comp *c, const struct node *node, const char *what, bool *value);
 /* A scalar's text, at least one character. */
 bool read_text(struct comp *c, const struct node *node, const char *what, const char **text);

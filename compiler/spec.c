@@ -84,8 +84,9 @@ static const struct key keys[] = {
 	{ "extends", read_profile, false, PART_PROFILE },
 	{ "vars", NULL, false, 0 },
 	{ "memory", spec_read_memory, true, PART_MEMORY },
-	{ "vcpus", spec_read_vcpus, false, PART_VCPUS },
+	/* Each set of vCPUs begins as a copy of what the profile and `control` made. */
 	{ "control", spec_read_control, false, PART_CONTROL },
+	{ "vcpus", spec_read_vcpus, false, PART_VCPUS },
 	{ "payload", spec_read_payload, true, PART_PAYLOAD },
 	{ "cpuid", spec_read_cpuid, false, PART_CPUID },
 	{ "msrs", spec_read_msrs, false, PART_MSRS },
@@ -96,16 +97,47 @@ static const struct key keys[] = {
 };
 KEY_TABLE(spec_keys, keys);
 
+/* What the spec does not set is as in `from`; NULL: zero. Selects the new set. */
+void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vcpu_set *from)
+{
+	const size_t ranges_bytes = vmcb_field_count * sizeof(struct range);
+	struct spec *spec = &c->spec;
+	struct vcpu_set set = { .first = first, .last = last };
+	char *room = arena_alloc(&c->arena, sizeof(*set.vmcb) + VMCB_PAGE_BYTES);
+
+	set.vmcb = (void *)(((uintptr_t)room + VMCB_PAGE_BYTES - 1) &
+			    ~(uintptr_t)(VMCB_PAGE_BYTES - 1));
+	set.state = arena_alloc(&c->arena, sizeof(*set.state));
+	set.field_range = arena_alloc(&c->arena, ranges_bytes);
+	if (from) {
+		memcpy(set.vmcb, from->vmcb, sizeof(*set.vmcb));
+		memcpy(set.state, from->state, sizeof(*set.state));
+		memcpy(set.field_range, from->field_range, ranges_bytes);
+		set.words_set = from->words_set;
+	}
+	spec->sets = arena_grow(&c->arena, spec->sets, spec->set_count, &spec->set_capacity,
+				sizeof(*spec->sets));
+	spec->sets[spec->set_count++] = set;
+	spec_select_set(c, spec->set_count - 1);
+}
+
+void spec_select_set(struct comp *c, size_t set)
+{
+	struct spec *spec = &c->spec;
+
+	spec->vmcb = spec->sets[set].vmcb;
+	spec->state = spec->sets[set].state;
+	spec->field_range = spec->sets[set].field_range;
+	spec->words_set = spec->sets[set].words_set;
+}
+
 void spec_read(struct comp *c)
 {
 	struct spec *spec = &c->spec;
 	const struct node *extends = node_get(c->root, "extends");
 
-	spec->vmcb = arena_alloc(&c->arena, sizeof(*spec->vmcb) + VMCB_PAGE_BYTES);
-	spec->vmcb = (void *)(((uintptr_t)spec->vmcb + VMCB_PAGE_BYTES - 1) &
-			      ~(uintptr_t)(VMCB_PAGE_BYTES - 1));
-	spec->state = arena_alloc(&c->arena, sizeof(*spec->state));
-	spec->field_range = arena_alloc(&c->arena, vmcb_field_count * sizeof(struct range));
+	spec_add_set(c, 0, 0, NULL);
+	spec->field_seen = arena_alloc(&c->arena, vmcb_field_count * sizeof(bool));
 	spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count * sizeof(struct range));
 	spec->vcpu_count = 1;
 	exit_defaults(spec);
@@ -126,4 +158,9 @@ const struct range *spec_field_range(const struct comp *c, const char *name)
 		    c->spec.field_range[i].source)
 			return &c->spec.field_range[i];
 	return &c->spec.profile_range;
+}
+
+bool spec_sets_field(const struct comp *c, const char *name)
+{
+	return spec_field_range(c, name) != &c->spec.profile_range;
 }

@@ -3,34 +3,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "number.h"
 #include "read.h"
 #include "spec_read.h"
 #include "spec_tables.h"
 
-/* "N" or "FIRST-LAST" */
 static bool read_index(struct comp *c, const struct node *node, void *into)
 {
 	struct svmrt_msr_row *row = into;
 	uint64_t first = 0, last = 0;
-	char *dash, *text;
 
-	if (node->kind == NODE_SCALAR && (dash = strchr(node->text, '-')) != NULL) {
-		text = arena_copy(&c->arena, node->text, (size_t)(dash - node->text));
-		if (number_parse(text, UNIT_NONE, &first) != NUMBER_GOOD ||
-		    number_parse(dash + 1, UNIT_NONE, &last) != NUMBER_GOOD ||
-		    last > UINT32_MAX || first > last) {
-			diag_error(&c->diag, &node->range,
-				   "`index` is %s; a range is FIRST-LAST, both "
-				   "ends 32-bit numbers and included",
-				   node_quote(&c->arena, node));
-			return false;
-		}
-	} else {
-		if (!read_number(c, node, "index", 32, UNIT_NONE, &first))
-			return false;
-		last = first;
-	}
+	if (!read_span(c, node, "index", 32, &first, &last))
+		return false;
 	row->first = (uint32_t)first;
 	row->last = (uint32_t)last;
 	return true;

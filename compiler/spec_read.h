@@ -19,6 +19,9 @@ bool spec_read_exits(struct comp *c, const struct node *node, void *into);
 bool spec_read_allow(struct comp *c, const struct node *node, void *into);
 bool spec_read_expect(struct comp *c, const struct node *node, void *into);
 
+/* One more set of vCPUs, selected; what the spec does not set is as in `from` (NULL: zero). */
+void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vcpu_set *from);
+
 /* The exit policy before the spec changes it. */
 void exit_defaults(struct spec *spec);
 

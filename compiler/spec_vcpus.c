@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* `vcpus:`: their number and the registers that differ from the profile. */
+/*
+ * `vcpus:`: their number and the registers that differ from the profile; as a map for vCPUs that all
+ * begin alike, or as a list of sets of vCPUs.
+ */
+#include <stdlib.h>
 #include <string.h>
 #include "profile.h"
 #include "read.h"
@@ -76,13 +80,17 @@ static bool set_register(struct comp *c, const struct node *key, const char *nam
 		return false;
 	if (place.field) {
 		struct range *range = &c->spec.field_range[place.field - vmcb_fields];
+		bool *seen = &c->spec.field_seen[place.field - vmcb_fields];
 
-		if (range->source) {
+		if (*seen) {
 			diag_error(&c->diag, &key->range, "%s is set twice; remove one", name);
 			diag_note(&c->diag, range, "the first one is here");
 			return false;
 		}
+		*seen = true;
 		*range = value_node->range;
+	} else {
+		c->spec.words_set |= 1u << (place.word - (__u64 *)c->spec.state->gpr) % 32;
 	}
 	if (has_flags(name))
 		good = read_flags(c, value_node, name, register_get(c, &place), &value);
@@ -131,6 +139,7 @@ static bool read_state(struct comp *c, const struct node *node, void *into)
 	bool good = want_map(c, node, "state");
 
 	(void)into;
+	memset(c->spec.field_seen, 0, vmcb_field_count * sizeof(bool));
 	for (size_t i = 0; node->kind == NODE_MAP && i < node->count; i++) {
 		const struct node *key = node->pairs[i].key, *value = node->pairs[i].value;
 
@@ -147,7 +156,110 @@ static const struct key keys[] = {
 };
 KEY_TABLE(vcpus_keys, keys);
 
+static bool read_at(struct comp *c, const struct node *node, void *into)
+{
+	struct vcpu_set *set = into;
+	uint64_t first = 0, last = 0;
+
+	if (!read_span(c, node, "at", 32, &first, &last))
+		return false;
+	if (last >= SVMT_MAX_VCPUS) {
+		diag_error(&c->diag, &node->range, "`at` is %s; vCPUs have the numbers 0 to %u",
+			   node_quote(&c->arena, node), SVMT_MAX_VCPUS - 1);
+		return false;
+	}
+	set->first = (uint32_t)first;
+	set->last = (uint32_t)last;
+	return true;
+}
+
+static const struct key item_keys[] = {
+	{ "at", read_at, true, 0 }, { "state", read_state, false, 0 },
+};
+KEY_TABLE(vcpus_item_keys, item_keys);
+
+/* `base` is a copy: the array of sets moves while it grows. */
+static bool read_item(struct comp *c, const struct node *item, const struct vcpu_set *base)
+{
+	struct vcpu_set place = { 0 }, *set;
+	bool good;
+
+	spec_add_set(c, 0, 0, base);
+	good = read_map(c, item, "an item of vcpus", item_keys, 2, &place);
+	set = &c->spec.sets[c->spec.set_count - 1];
+	set->first = place.first;
+	set->last = place.last;
+	set->range = item->range;
+	set->words_set = c->spec.words_set;
+	return good;
+}
+
+static int compare_first(const void *a, const void *b)
+{
+	const struct vcpu_set *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* Every vCPU from 0 on in one set; the sets are sorted. */
+static bool check_cover(struct comp *c, const struct node *node)
+{
+	const struct spec *spec = &c->spec;
+	uint32_t next = 0;
+	bool good = true;
+
+	for (size_t i = 0, last = 0; i < spec->set_count; i++) {
+		const struct vcpu_set *set = &spec->sets[i];
+
+		if (set->first > next) {
+			diag_error(&c->diag, &node->range, "no item of vcpus is for vCPU %u, but "
+				   "one is for vCPU %u; add an item or widen one", next, set->first);
+			good = false;
+		} else if (set->first < next) {
+			diag_error(&c->diag, &set->range, "vCPU %u is there twice; a vCPU is in "
+				   "one item of vcpus", set->first);
+			diag_note(&c->diag, &spec->sets[last].range, "the other item is here");
+			good = false;
+		}
+		if (set->last >= next) {
+			next = set->last + 1;
+			last = i;
+		}
+	}
+	return good;
+}
+
+static bool read_list(struct comp *c, const struct node *node)
+{
+	struct spec *spec = &c->spec;
+	const struct vcpu_set base = spec->sets[0];
+	bool good = true;
+
+	if (!node->count || node->count > SVMT_MAX_VCPUS) {
+		diag_error(&c->diag, &node->range, "`vcpus` has %zu items; the rule is 1 to %u",
+			   node->count, SVMT_MAX_VCPUS);
+		return false;
+	}
+	spec->set_count = 0;
+	for (size_t i = 0; i < node->count; i++)
+		good &= read_item(c, node->items[i], &base);
+	qsort(spec->sets, spec->set_count, sizeof(*spec->sets), compare_first);
+	spec_select_set(c, 0);
+	if (!good || !check_cover(c, node))
+		return false;
+	spec->vcpu_count = spec->sets[spec->set_count - 1].last + 1;
+	return true;
+}
+
 bool spec_read_vcpus(struct comp *c, const struct node *node, void *into)
 {
-	return read_map(c, node, "vcpus", keys, 2, into);
+	struct vcpu_set *all = &c->spec.sets[0];
+	bool good;
+
+	if (node->kind == NODE_LIST)
+		return read_list(c, node);
+	good = read_map(c, node, "vcpus", keys, 2, into);
+	all->words_set = c->spec.words_set;
+	all->last = c->spec.vcpu_count - 1;
+	return good;
 }

@@ -17,6 +17,27 @@ static bool is_allowed(const struct comp *c, const struct check *check)
 	return false;
 }
 
+/* What the profile or `control` gives to all sets of vCPUs is told once, not once for each set. */
+static bool is_repeated(struct comp *c, const struct check *check, const struct range *range,
+			const char *message)
+{
+	struct check_told *told;
+
+	if (!(check->needs & EACH_VCPU_SET) || c->spec.set_count == 1)
+		return false;
+	for (told = c->told; told; told = told->next)
+		if (told->check == check && told->range.source == range->source &&
+		    told->range.line == range->line && told->range.column == range->column &&
+		    !strcmp(told->message, message))
+			return true;
+	told = arena_alloc(&c->arena, sizeof(*told));
+	*told = (struct check_told){
+		c->told, check, *range, arena_copy(&c->arena, message, strlen(message)),
+	};
+	c->told = told;
+	return false;
+}
+
 void check_found(struct comp *c, const struct check *check, const struct range *range,
 		 const char *format, ...)
 {
@@ -26,6 +47,8 @@ void check_found(struct comp *c, const struct check *check, const struct range *
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
+	if (is_repeated(c, check, range, message))
+		return;
 	if (check->kind == CHECK_KIND_SAVE && is_allowed(c, check)) {
 		c->spec.illegal_state = true;
 		diag_note(&c->diag, range, "%s [%s, %s; allowed]", message, check->name,
@@ -66,6 +89,14 @@ void checks_run(struct comp *c)
 		if (check->needs & c->spec.bad || (check->kind == CHECK_KIND_WARNING &&
 		    check_level(c->options, check) == CHECK_LEVEL_OFF))
 			continue;
-		check->run(c, check);
+		if (!(check->needs & EACH_VCPU_SET)) {
+			check->run(c, check);
+			continue;
+		}
+		for (size_t j = 0; j < c->spec.set_count; j++) {
+			spec_select_set(c, j);
+			check->run(c, check);
+		}
+		spec_select_set(c, 0);
 	}
 }

@@ -23,6 +23,14 @@ struct check {
 	void (*run)(struct comp *c, const struct check *check);
 };
 
+/* A message of a check that runs for every set of vCPUs. */
+struct check_told {
+	struct check_told *next;
+	const struct check *check;
+	struct range range;
+	const char *message;
+};
+
 /* Place the line `CHECK...(...)` under the function that it registers. */
 #define CHECK_OF(kind_, function, name_, section_, needs_) \
 	static const struct check check_##function = { name_, section_, needs_, kind_, function }

@@ -51,7 +51,7 @@ static void canonical(struct comp *c, const struct check *check)
 			    "canonical: in 64-bit mode bits 63:47 are all equal",
 			    rip);
 }
-CHECK(canonical, "rip-canonical", "APM 5.3.1", PART_PROFILE | PART_VCPUS);
+CHECK(canonical, "rip-canonical", "APM 5.3.1", PART_PROFILE | PART_VCPUS | EACH_VCPU_SET);
 
 /* Decidable when linear is physical: paging off, or svmc's own identity map. */
 static void entry(struct comp *c, const struct check *check)
@@ -64,7 +64,7 @@ static void entry(struct comp *c, const struct check *check)
 		check_found(c, check, spec_field_range(c, "rip"), "the guest begins at 0x%" PRIx64
 			    " (CS:RIP), where there is no memory; add a region or change rip", at);
 }
-CHECK(entry, "rip-outside", "svmspec(5)", NEEDS);
+CHECK(entry, "rip-outside", "svmspec(5)", NEEDS | EACH_VCPU_SET);
 
 const struct check *const payload_checks[] = {
 	&check_inside, &check_apart, &check_canonical, &check_entry, NULL,

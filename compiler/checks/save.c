@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include "checks.h"
 
-#define NEEDS (PART_PROFILE | PART_VCPUS)
+#define NEEDS (PART_PROFILE | PART_VCPUS | EACH_VCPU_SET)
 #define CR0_PE (1ULL << 0)
 #define CR0_NW (1ULL << 29)
 #define CR0_CD (1ULL << 30)

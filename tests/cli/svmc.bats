@@ -312,6 +312,16 @@ assert d["expect"]["within_ns"] == 1500000000
 	[ "$status" -eq 1 ]
 }
 
+@test "255 vCPUs in 255 items that are alike cost the pages of one" {
+	spec spec.yaml 'payload: none' 'vcpus:'
+	for i in $(seq 0 254); do echo "  - { at: $i, state: { rax: 7 } }"; done >>spec.yaml
+	timeout 5 "$svmc" compile -o t.svmt spec.yaml
+	"$svmc" dump t.svmt >dump
+	grep -q '^vcpu 0-254: plain' dump
+	grep -q '^pool: 6 pages' dump
+	[ "$(stat -c %s t.svmt)" -lt 100000 ]
+}
+
 @test "profile list and show name every profile and its source" {
 	run "$svmc" profile list
 	[ "$status" -eq 0 ]
