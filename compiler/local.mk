@@ -52,14 +52,20 @@ svmc_SOURCES = \
 	compiler/cmd.c compiler/cmd.h \
 	compiler/cmd_check.c \
 	compiler/cmd_compile.c \
+	compiler/cmd_diff.c \
 	compiler/cmd_dump.c \
 	compiler/cmd_explain.c \
 	compiler/cmd_profile.c \
+	compiler/diff.c compiler/diff.h \
+	compiler/diff_contents.c \
 	compiler/dump.h \
 	compiler/dump_json.c \
 	compiler/dump_text.c \
 	compiler/dump_vmcb.c \
 	compiler/explain.c compiler/explain.h \
+	compiler/facts.c compiler/facts.h \
+	compiler/facts_vcpu.c \
+	compiler/load.c compiler/load.h \
 	compiler/main.c \
 	compiler/output.c compiler/output.h
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)

@@ -75,3 +75,65 @@ spec() {
 	[ "$status" -eq 1 ]
 	[[ "$output" == *"svmspec(5) lists the names" ]]
 }
+
+@test "diff of equal templates says nothing, with status 0" {
+	"$svmc" compile -o a.svmt "$golden/good/everything.yaml"
+	run "$svmc" diff a.svmt "$golden/good/everything.yaml"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	run "$svmc" diff --json a.svmt a.svmt
+	[ "$output" = '{"a":"a.svmt","b":"a.svmt","same":true,"differences":[]}' ]
+}
+
+@test "diff names what changed, and nothing else" {
+	spec a.yaml 'payload: none'
+	while IFS='|' read -r change line; do
+		spec b.yaml 'payload: none' "$change"
+		run "$svmc" diff a.yaml b.yaml
+		echo "$change: $status $output"
+		[ "$status" -eq 1 ]
+		[ "$output" = "$line" ]
+	done <<-'END'
+	vcpus: { state: { rip: 0x2000 } }|vcpu 0: rip: 0x1000 -> 0x2000
+	vcpus: { state: { rflags: [+IF] } }|vcpu 0: rflags: 0x2 -> 0x202 [IF]
+	vcpus: { state: { r9: 7 } }|vcpu 0: r9: 0x0 -> 0x7
+	vcpus: { count: 2 }|template: vcpus: 1 -> 2
+	control: { intercepts: [+RDTSC] }|vcpu 0: intercept RDTSC: clear -> set  (RDTSC)
+	control: { v_tpr: 2 }|vcpu 0: V_TPR: 0x0 -> 0x2  (virtual TPR (3:0 used))
+	exits: { HLT: { do: stop } }|exit: HLT: do wait, event count -> do stop, event count
+	exits: { HLT: { event: sample 3 } }|exit: HLT: do wait, event count -> do wait, event sample 3
+	devices: [ { debug_exit: 0xf4 } ]|device: device 0, debug_exit: absent -> at 0xf4, irq none
+	msrs: [ { index: 0x10a, read: 5 } ]|msr: 0x10a: absent -> read 0x5, write gp
+	expect: { exit: HLT }|expect: exit: absent -> "HLT"
+	END
+}
+
+@test "diff tells memory contents by range, with vCPUs of equal state once" {
+	printf 'abcdefgh' >one
+	printf 'abXdefgY' >two
+	printf 'abcdefgh' >three
+	spec a.yaml 'payload: { bin: one, at: 0x1ffc }' 'vcpus: { count: 3 }'
+	spec b.yaml 'payload: { bin: two, at: 0x1ffc }' 'vcpus: { count: 3, state: { rbx: 1 } }'
+	run "$svmc" diff a.yaml b.yaml
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = 'contents: 0x1ffe-0x2003: 636465666768 -> 586465666759' ]
+	[ "${lines[1]}" = 'vcpu 0-2: rbx: 0x0 -> 0x1' ]
+	[ "${#lines[@]}" -eq 2 ]
+	spec c.yaml 'payload: { bin: three, at: 0x9000 }' 'vcpus: { count: 3 }'
+	run "$svmc" diff a.yaml c.yaml
+	[ "${lines[0]}" = 'contents: 0x1ffc-0x2003: 6162636465666768 -> 0000000000000000' ]
+	[ "${lines[1]}" = 'contents: 0x9000-0x9007: 0000000000000000 -> 6162636465666768' ]
+}
+
+@test "diff has status 2 for a spec with errors, a damaged template and a file that is not there" {
+	spec a.yaml 'payload: none'
+	spec bad.yaml 'payload: nothing'
+	"$svmc" compile -o t.svmt a.yaml
+	head -c 5000 t.svmt >short.svmt
+	for file in bad.yaml short.svmt absent.svmt -; do
+		run "$svmc" diff a.yaml "$file"
+		[ "$status" -eq 2 ]
+		run "$svmc" diff "$file" a.yaml
+		[ "$status" -eq 2 ]
+	done
+}
