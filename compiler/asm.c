@@ -122,7 +122,7 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 		(char *)"-o", (char *)"payload.bin", (char *)"payload.o", NULL,
 	};
 
-	if (!directory || !realpath(comp_directory(c), include) ||
+	if (!directory || !realpath(comp_directory(c, &node->range), include) ||
 	    tool_write_file(c, directory, "payload.s", source, strlen(source)) ||
 	    tool_write_file(c, directory, "payload.ld", script, strlen(script))) {
 		diag_error(&c->diag, &node->range, "cannot write a temporary file for `asm`: %s; "

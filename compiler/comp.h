@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One compilation: its memory, its messages and the description of the machine as the stages fill
- * it. Order: source_read, yaml_parse, vars_substitute, spec_read (profile first, then the spec over
+ * it. Order: include_all, vars_substitute, spec_read (profile first, then the spec over
  * it), payload_build, the checks, emit.
  */
 #ifndef SVMC_COMP_H
@@ -105,6 +105,7 @@ struct spec {
 	struct range *field_range;	/* by row of vmcb_fields: where the spec sets it */
 	uint32_t words_set;		/* registers of `state` that the spec sets, in its order */
 	bool *field_seen;		/* by row: set twice would be an error */
+	bool *intercept_seen;		/* by row of svm_intercepts, likewise */
 	struct range *intercept_range;	/* by row of svm_intercepts: where the spec names it */
 	struct spec_cpuid *cpuid;
 	size_t cpuid_count, cpuid_capacity;
@@ -121,12 +122,21 @@ struct spec {
 	size_t expect_event_count, expect_event_capacity;
 };
 
+/* What a file profile says of the vCPUs, to be applied before the spec's own words; or NULL. */
+struct layer {
+	struct node *control, *vcpus;
+};
+
 struct comp {
 	struct arena arena;
 	struct diag diag;
 	const struct svmc_options *options;
-	struct source source;
-	struct node *root;
+	struct node *root;		/* all files merged */
+	struct layer *layers;		/* of file profiles, the farthest ancestor first */
+	size_t layer_count, layer_capacity;
+	unsigned int file_count;
+	size_t source_bytes;		/* of all files */
+	uint64_t value_count;		/* likewise, aliases expanded */
 	bool io_failed;			/* a message told of an I/O error: exit status 3 */
 	struct check_told *told;	/* what checks of vCPUs found so far */
 	struct spec spec;
@@ -138,10 +148,13 @@ const struct range *spec_field_range(const struct comp *c, const char *name);
 /* Make a set's VMCB and registers those of c->spec. */
 void spec_select_set(struct comp *c, size_t set);
 
+/* Note that `by` sets what `range` is of: what it replaces, if a profile set it, stays known. */
+void spec_set_range(struct comp *c, struct range *range, const struct range *by);
+
 /* Whether the spec itself sets the register, in the selected set. */
 bool spec_sets_field(const struct comp *c, const char *name);
 
-/* Directory of the spec file, "." for standard input: the spec's paths are relative to it. */
-const char *comp_directory(struct comp *c);
+/* Directory of the file that `place` is in, "." for standard input: its paths are relative to it. */
+const char *comp_directory(struct comp *c, const struct range *place);
 
 #endif

@@ -5,20 +5,21 @@
 #include "checks/checks.h"
 #include "comp.h"
 #include "emit.h"
+#include "include.h"
 #include "memory.h"
 #include "payload.h"
 #include "spec_read.h"
 #include "vars.h"
 
-const char *comp_directory(struct comp *c)
+const char *comp_directory(struct comp *c, const struct range *place)
 {
-	const char *slash = strrchr(c->source.path, '/');
+	const char *path = place->source->path, *slash = strrchr(path, '/');
 
 	if (!slash)
 		return ".";
-	if (slash == c->source.path)
+	if (slash == path)
 		return "/";
-	return arena_copy(&c->arena, c->source.path, (size_t)(slash - c->source.path));
+	return arena_copy(&c->arena, path, (size_t)(slash - path));
 }
 
 /* Memory contents depend on where the vCPU starts, so they wait for the parts to be good. */
@@ -33,10 +34,7 @@ static void build_memory(struct comp *c)
 
 static void run_stages(struct comp *c, const char *path, struct svmc_image *out)
 {
-	if (source_read(&c->arena, &c->diag, path, &c->source, &c->io_failed))
-		return;
-	c->root = yaml_parse(&c->arena, &c->diag, &c->source);
-	if (!c->root || !vars_substitute(c))
+	if (!include_all(c, path) || !vars_substitute(c))
 		return;
 	spec_read(c);
 	build_memory(c);

@@ -160,13 +160,21 @@ static void report(const struct diag *diag, const struct range *range,
 		print_text(diag, range, severity, message);
 }
 
-static void one_too_many(const struct diag *diag, const char *format, ...)
+__attribute__((format(printf, 3, 4)))
+static void aside(const struct diag *diag, const struct range *range, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	report(diag, NULL, &note, format, args);
+	report(diag, range, &note, format, args);
 	va_end(args);
+}
+
+/* Of a value that won over another, both are shown. */
+static void show_replaced(const struct diag *diag, const struct range *range)
+{
+	if (range && range->replaced && range->replaced->source)
+		aside(diag, range->replaced, "it replaces the value here");
 }
 
 void diag_error(struct diag *diag, const struct range *range, const char *format, ...)
@@ -175,12 +183,13 @@ void diag_error(struct diag *diag, const struct range *range, const char *format
 
 	diag->muted = diag->errors >= DIAG_MAX_ERRORS;
 	if (diag->errors++ == DIAG_MAX_ERRORS)
-		one_too_many(diag, "more than %d errors; the rest is not shown", DIAG_MAX_ERRORS);
+		aside(diag, NULL, "more than %d errors; the rest is not shown", DIAG_MAX_ERRORS);
 	if (diag->muted)
 		return;
 	va_start(args, format);
 	report(diag, range, &error, format, args);
 	va_end(args);
+	show_replaced(diag, range);
 }
 
 void diag_warning(struct diag *diag, const struct range *range, const char *format, ...)
@@ -191,6 +200,7 @@ void diag_warning(struct diag *diag, const struct range *range, const char *form
 	va_start(args, format);
 	report(diag, range, &warning, format, args);
 	va_end(args);
+	show_replaced(diag, range);
 }
 
 void diag_note(struct diag *diag, const struct range *range, const char *format, ...)

@@ -24,6 +24,7 @@ struct range {
 	const struct source *source;	/* NULL: no place in a file */
 	uint32_t line, column;
 	uint32_t end_line, end_column;
+	const struct range *replaced;	/* the value that this one replaced, or NULL */
 };
 
 struct diag {

@@ -22,6 +22,7 @@ libsvmc_a_SOURCES = \
 	compiler/emit_tables.c \
 	compiler/exit_defaults.c \
 	compiler/flags.c compiler/flags.h \
+	compiler/include.c compiler/include.h \
 	compiler/memory.c compiler/memory.h \
 	compiler/node.c compiler/node.h \
 	compiler/number.c compiler/number.h \

@@ -9,7 +9,7 @@
 #include "arena.h"
 #include "diag.h"
 
-#define YAML_MAX_FILE_BYTES ((size_t)16 << 20)
+#define YAML_MAX_FILE_BYTES ((size_t)16 << 20)	/* of all files together */
 #define YAML_MAX_DEPTH 64u
 #define YAML_MAX_NODES 500000u	/* after expansion of aliases */
 #define YAML_MAX_KEYS 512u	/* in one map */
@@ -37,11 +37,12 @@ struct pair {
 };
 
 /*
- * Read a source file into `source` (arena memory). Returns 0, or -1 after a message: the file
- * cannot be read (*io is set) or is too long.
+ * Read a source file into `source` (arena memory). `named_at` is where another file names it, NULL
+ * for the command line; `total` counts the bytes of all files. Returns 0, or -1 after a message: the
+ * file cannot be read (*io is set) or is too long.
  */
-int source_read(struct arena *arena, struct diag *diag, const char *path, struct source *source,
-		bool *io);
+int source_read(struct arena *arena, struct diag *diag, const char *path,
+		const struct range *named_at, size_t *total, struct source *source, bool *io);
 
 /* Parse the one document of `source`. Returns its root, which is a map, or NULL after messages. */
 struct node *yaml_parse(struct arena *arena, struct diag *diag, const struct source *source);

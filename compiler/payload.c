@@ -75,7 +75,7 @@ static const uint8_t *read_bin(struct comp *c, const struct spec_payload *payloa
 	const char *path = payload->node->text;
 
 	if (*path != '/')
-		path = arena_printf(&c->arena, "%s/%s", comp_directory(c), path);
+		path = arena_printf(&c->arena, "%s/%s", comp_directory(c, &payload->node->range), path);
 	return payload_read_file(c, path, payload->node->text, &payload->node->range,
 				 PAYLOAD_MAX_BYTES, bytes);
 }

@@ -41,35 +41,55 @@ static ssize_t read_up_to(int fd, char *buffer, size_t limit)
 	return (ssize_t)used;
 }
 
-int source_read(struct arena *arena, struct diag *diag, const char *path, struct source *source,
-		bool *io)
+/* An included pipe or device would block or never end; standard input may be one. */
+static bool is_readable(const struct stat *status, const struct range *named_at)
 {
-	bool standard_input = !strcmp(path, "-");
-	int fd = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	size_t limit = YAML_MAX_FILE_BYTES + 1;
+	return S_ISREG(status->st_mode) || (!named_at && !S_ISDIR(status->st_mode));
+}
+
+static int cannot_read(struct diag *diag, const char *path, const struct range *named_at,
+		       const char *why)
+{
+	if (named_at)
+		diag_error(diag, named_at, "cannot read %s: %s", path, why);
+	else
+		diag_error(diag, NULL, "cannot read it: %s", why);
+	return -1;
+}
+
+int source_read(struct arena *arena, struct diag *diag, const char *path,
+		const struct range *named_at, size_t *total, struct source *source, bool *io)
+{
+	bool standard_input = !named_at && !strcmp(path, "-");
+	int flags = O_RDONLY | O_CLOEXEC | (named_at ? O_NONBLOCK : 0);
+	int fd = standard_input ? STDIN_FILENO : open(path, flags);
+	size_t limit = YAML_MAX_FILE_BYTES - *total + 1;
 	struct stat status;
 	ssize_t bytes = -1;
 	char *text = NULL;
 	int saved;
 
-	*io = false;
 	if (fd >= 0 && !fstat(fd, &status)) {
+		errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
 		if (S_ISREG(status.st_mode) && (size_t)status.st_size < limit)
 			limit = (size_t)status.st_size + 1;
-		text = arena_alloc(arena, limit + 1);
-		bytes = read_up_to(fd, text, limit);
+		if (is_readable(&status, named_at)) {
+			text = arena_alloc(arena, limit + 1);
+			bytes = read_up_to(fd, text, limit);
+		}
 	}
 	saved = errno;
 	if (fd >= 0 && !standard_input)
 		close(fd);
 	if (bytes < 0) {
 		*io = true;
-		diag_error(diag, NULL, "cannot read it: %s", strerror(saved));
-		return -1;
+		return cannot_read(diag, path, named_at, saved == EINVAL ? "not a regular file" :
+				   strerror(saved));
 	}
-	if ((size_t)bytes > YAML_MAX_FILE_BYTES) {
-		diag_error(diag, NULL, "longer than %zu MiB: a spec is text that people write; put "
-			   "bulk data into a file and name it with payload: { bin: FILE }",
+	*total += (size_t)bytes;
+	if (*total > YAML_MAX_FILE_BYTES) {
+		diag_error(diag, named_at, "longer than %zu MiB: a spec is text that people write; "
+			   "put bulk data into a file and name it with payload: { bin: FILE }",
 			   YAML_MAX_FILE_BYTES >> 20);
 		return -1;
 	}

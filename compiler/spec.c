@@ -82,6 +82,7 @@ static const struct key keys[] = {
 	{ "svmspec", read_version, true, PART_PROFILE },
 	{ "name", read_name, true, 0 },
 	{ "extends", read_profile, false, PART_PROFILE },
+	{ "include", NULL, false, 0 },
 	{ "vars", NULL, false, 0 },
 	{ "memory", spec_read_memory, true, PART_MEMORY },
 	/* Each set of vCPUs begins as a copy of what the profile and `control` made. */
@@ -131,6 +132,26 @@ void spec_select_set(struct comp *c, size_t set)
 	spec->words_set = spec->sets[set].words_set;
 }
 
+/* What file profiles say of vCPUs, each relative to the one before. */
+static void read_layers(struct comp *c)
+{
+	for (size_t i = 0; i < c->layer_count; i++) {
+		const struct layer *layer = &c->layers[i];
+
+		if (layer->control && !spec_read_control(c, layer->control, NULL))
+			c->spec.bad |= PART_CONTROL;
+		if (!layer->vcpus)
+			continue;
+		if (layer->vcpus->kind == NODE_LIST) {
+			diag_error(&c->diag, &layer->vcpus->range, "a profile is for all vCPUs "
+				   "alike; make `vcpus` a map, as in `{ state: ... }`");
+			c->spec.bad |= PART_VCPUS;
+		} else if (!spec_read_vcpus(c, layer->vcpus, NULL)) {
+			c->spec.bad |= PART_VCPUS;
+		}
+	}
+}
+
 void spec_read(struct comp *c)
 {
 	struct spec *spec = &c->spec;
@@ -139,6 +160,7 @@ void spec_read(struct comp *c)
 	spec_add_set(c, 0, 0, NULL);
 	spec->field_seen = arena_alloc(&c->arena, vmcb_field_count * sizeof(bool));
 	spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count * sizeof(struct range));
+	spec->intercept_seen = arena_alloc(&c->arena, svm_intercept_count * sizeof(bool));
 	spec->vcpu_count = 1;
 	exit_defaults(spec);
 	/* The profile comes first, wherever the spec names it: the rest is relative to it. */
@@ -148,6 +170,7 @@ void spec_read(struct comp *c)
 		spec->profile = profile_find(extends->text);
 		profile_apply(c);
 	}
+	read_layers(c);
 	read_map(c, c->root, "the spec", keys, sizeof(keys) / sizeof(keys[0]), NULL);
 }
 
@@ -158,6 +181,19 @@ const struct range *spec_field_range(const struct comp *c, const char *name)
 		    c->spec.field_range[i].source)
 			return &c->spec.field_range[i];
 	return &c->spec.profile_range;
+}
+
+void spec_set_range(struct comp *c, struct range *range, const struct range *by)
+{
+	struct range *before = NULL;
+
+	if (range->source) {
+		before = arena_alloc(&c->arena, sizeof(*before));
+		*before = *range;
+	}
+	*range = *by;
+	if (before)
+		range->replaced = before;
 }
 
 bool spec_sets_field(const struct comp *c, const char *name)

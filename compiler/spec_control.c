@@ -51,6 +51,7 @@ static bool read_intercept(struct comp *c, const struct node *node)
 	const char *name;
 	struct node bare = *node;
 	struct range *range;
+	bool *seen;
 
 	if (!read_text(c, node, "intercepts", &name))
 		return false;
@@ -77,13 +78,15 @@ static bool read_intercept(struct comp *c, const struct node *node)
 		return false;
 	}
 	range = &c->spec.intercept_range[row - svm_intercepts];
-	if (range->source) {
+	seen = &c->spec.intercept_seen[row - svm_intercepts];
+	if (*seen) {
 		diag_error(&c->diag, &node->range, "the intercept %s is there twice; remove one",
 			   row->name);
 		diag_note(&c->diag, range, "the first one is here");
 		return false;
 	}
-	*range = node->range;
+	*seen = true;
+	spec_set_range(c, range, &node->range);
 	change(c, row, *name == '+');
 	return true;
 }
@@ -94,6 +97,7 @@ static bool read_intercepts(struct comp *c, const struct node *node)
 
 	if (!want_list(c, node, "intercepts"))
 		return false;
+	memset(c->spec.intercept_seen, 0, svm_intercept_count * sizeof(bool));
 	for (size_t i = 0; i < node->count; i++)
 		good &= read_intercept(c, node->items[i]);
 	return good;

@@ -88,7 +88,7 @@ static bool set_register(struct comp *c, const struct node *key, const char *nam
 			return false;
 		}
 		*seen = true;
-		*range = value_node->range;
+		spec_set_range(c, range, &value_node->range);
 	} else {
 		c->spec.words_set |= 1u << (place.word - (__u64 *)c->spec.state->gpr) % 32;
 	}

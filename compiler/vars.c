@@ -210,5 +210,11 @@ bool vars_substitute(struct comp *c)
 	for (size_t i = 0; i < c->root->count; i++)
 		if (strcmp(c->root->pairs[i].key->text, "vars"))
 			expand(&e, c->root->pairs[i].value);
+	for (size_t i = 0; i < c->layer_count; i++) {
+		if (c->layers[i].control)
+			expand(&e, c->layers[i].control);
+		if (c->layers[i].vcpus)
+			expand(&e, c->layers[i].vcpus);
+	}
 	return e.good;
 }

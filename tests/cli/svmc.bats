@@ -304,14 +304,6 @@ assert d["expect"]["within_ns"] == 1500000000
 ' "$identity"
 }
 
-@test "a billion laughs are refused quickly and in little memory" {
-	# A sanitizer's shadow memory does not fit below the limit; without it the program must.
-	limit=200000
-	(ulimit -v $limit; exec "$svmc" --version) >/dev/null 2>&1 || limit=unlimited
-	run sh -c "ulimit -v $limit; exec timeout 5 '$svmc' check '$golden/bad/billion-laughs.yaml'"
-	[ "$status" -eq 1 ]
-}
-
 @test "255 vCPUs in 255 items that are alike cost the pages of one" {
 	spec spec.yaml 'payload: none' 'vcpus:'
 	for i in $(seq 0 254); do echo "  - { at: $i, state: { rax: 7 } }"; done >>spec.yaml
@@ -320,6 +312,59 @@ assert d["expect"]["within_ns"] == 1500000000
 	grep -q '^vcpu 0-254: plain' dump
 	grep -q '^pool: 6 pages' dump
 	[ "$(stat -c %s t.svmt)" -lt 100000 ]
+}
+
+# bounded COMMAND...: little memory and time. A sanitizer's shadow memory does not fit below the limit.
+bounded() {
+	local limit=200000
+	(ulimit -v $limit; exec "$svmc" --version) >/dev/null 2>&1 || limit=unlimited
+	run sh -c 'ulimit -v "$1"; shift; exec timeout 5 "$@"' bounded $limit "$@"
+}
+
+@test "a billion laughs are refused quickly and in little memory" {
+	bounded "$svmc" check "$golden/bad/billion-laughs.yaml"
+	[ "$status" -eq 1 ]
+}
+
+@test "files that multiply are refused quickly and in little memory" {
+	for i in $(seq 9); do
+		echo "include: [ f$((i + 1)).yaml, f$((i + 1)).yaml, f$((i + 1)).yaml ]" >"f$i.yaml"
+	done
+	echo 'vars: { a: b }' >f10.yaml
+	spec spec.yaml 'payload: none' 'include: f1.yaml'
+	bounded "$svmc" check spec.yaml
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"more than 64 files"* ]]
+}
+
+@test "files with many values are refused quickly and in little memory" {
+	{ echo 'vars: { x: &x [ a'; printf ', a%.0s' $(seq 1000); echo '] }'; echo -n 'devices: ['
+	printf '*x, %.0s' $(seq 150); echo ']'; } >big.yaml
+	for i in 1 2 3 4; do cp big.yaml "big$i.yaml"; done
+	spec spec.yaml 'payload: none' 'include: [ big1.yaml, big2.yaml, big3.yaml, big4.yaml ]'
+	bounded "$svmc" check spec.yaml
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"the files together have more than 500000 values"* ]]
+}
+
+@test "files may name each other 16 deep and not deeper" {
+	spec d1.yaml 'payload: none' 'include: d2.yaml'
+	for i in $(seq 2 15); do echo "include: d$((i + 1)).yaml" >"d$i.yaml"; done
+	echo 'vars: { a: b }' >d16.yaml
+	"$svmc" check d1.yaml
+	echo 'include: d17.yaml' >d16.yaml
+	echo 'vars: { a: b }' >d17.yaml
+	run "$svmc" check d1.yaml
+	[ "$status" -eq 1 ]
+	[[ "${lines[0]}" == d16.yaml:1:10:*"deeper than 16"* ]]
+}
+
+@test "a named pipe as an included file is refused, not waited for" {
+	mkfifo pipe.yaml
+	spec spec.yaml 'payload: none' 'include: pipe.yaml'
+	run timeout 5 "$svmc" check spec.yaml
+	[ "$status" -eq 3 ]
+	[[ "${lines[0]}" == *"cannot read pipe.yaml: not a regular file" ]]
 }
 
 @test "profile list and show name every profile and its source" {
@@ -343,7 +388,7 @@ assert d["expect"]["within_ns"] == 1500000000
 	for name in $("$svmc" dump t.svmt | sed -n '/intercepts:/,/vmcb fields/p' | grep -o '\b[A-Z][A-Z0-9_]*'); do
 		grep -qw -- "$name" "$page" || { echo "missing: $name"; false; }
 	done
-	for name in svmspec name extends vars memory vcpus control payload cpuid msrs devices exits allow expect; do
+	for name in svmspec name extends include vars memory vcpus control payload cpuid msrs devices exits allow expect; do
 		grep -q "^\.BR\? $name\b" "$page" || { echo "missing: $name"; false; }
 	done
 }
