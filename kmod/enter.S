@@ -9,6 +9,7 @@
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
+#include "compat.h"
 
 #define GPR(n) ((n) * 8)(%rax)
 
@@ -42,6 +43,8 @@ SYM_FUNC_START(svmrt_enter)
 	mov	GPR(14), %r14
 	mov	GPR(15), %r15
 	pop	%rax
+	/* B9: on processors with TSA or the like, no host data is left in buffers. Flags only. */
+	VM_CLEAR_CPU_BUFFERS
 
 	/*
 	 * B1, B2: GIF=0 first, then IF=1, so that host interrupts stay pending until VMRUN and make
@@ -85,9 +88,13 @@ SYM_FUNC_START(svmrt_enter)
 	xor	%r9d, %r9d
 	xor	%r10d, %r10d
 	xor	%r11d, %r11d
-	/* B9: before the first RET, no guest-trained return prediction. */
+	/* B9: before the first RET, no guest-trained return prediction (Retbleed, SRSO). */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RETPOLINE
+	mov	%eax, %ebx		/* entry_ibpb() clobbers RAX, RCX, RDX */
+	SVMRT_UNTRAIN_RET
+	mov	%ebx, %eax
 	xor	%ecx, %ecx
+	xor	%edx, %edx
 	pop	%rbx
 	pop	%r12
 	pop	%r13

@@ -9,7 +9,6 @@
 #include <linux/cpuhotplug.h>
 #include <linux/mem_encrypt.h>
 #include <linux/reboot.h>
-#include <linux/syscore_ops.h>
 #include <asm/asm.h>
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
@@ -288,10 +287,7 @@ static void host_resume(void)
 		pr_err("svmrt: SVM was taken during suspend: guests cannot go on\n");
 }
 
-static struct syscore_ops host_syscore_ops = {
-	.suspend = host_suspend,
-	.resume = host_resume,
-};
+SVMRT_SYSCORE(host_syscore, host_suspend, host_resume);
 
 static int host_reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -337,7 +333,7 @@ int svmrt_host_init(void)
 		return err;
 	}
 	hotplug_state = err;
-	register_syscore_ops(&host_syscore_ops);
+	register_syscore(&host_syscore);
 	register_reboot_notifier(&host_reboot_notifier);
 	return 0;
 }
@@ -345,7 +341,7 @@ int svmrt_host_init(void)
 void svmrt_host_exit(void)
 {
 	unregister_reboot_notifier(&host_reboot_notifier);
-	unregister_syscore_ops(&host_syscore_ops);
+	unregister_syscore(&host_syscore);
 	cpuhp_remove_state(hotplug_state);
 	free_cpu_pages();
 	__free_pages(iopm, 2);

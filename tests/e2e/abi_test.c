@@ -64,29 +64,40 @@ static void test_simple(void)
 	       "closing the descriptors returns everything");
 }
 
-static void *kicker(void *unused)
+static uint64_t entries(void)
 {
-	(void)unused;
-	/* Waits until the guest really runs: slices are counted by the module. */
-	for (;;) {
-		struct svmrt_stats stats = { .size = sizeof(stats) };
+	struct svmrt_stats stats = { .size = sizeof(stats) };
 
-		if (ioctl(g.vcpu, SVMRT_VCPU_STATS, &stats) || stats.entries > 2)
-			break;
-	}
+	return ioctl(g.vcpu, SVMRT_VCPU_STATS, &stats) ? UINT64_MAX : stats.entries;
+}
+
+/* Kicks once the guest has run on from where it is now: entries are counted by the module. */
+static void *kicker(void *before)
+{
+	while (entries() < *(uint64_t *)before + 3)
+		;
 	ioctl(g.vcpu, SVMRT_VCPU_KICK);
 	return NULL;
 }
 
-static void test_kick(void)
+static int run_until_kicked(void)
 {
+	uint64_t before = entries();
 	pthread_t thread;
 	int reason;
 
-	abi_start(&g, dev, spin, sizeof(spin), NULL, 0);
-	pthread_create(&thread, NULL, kicker, NULL);
+	pthread_create(&thread, NULL, kicker, &before);
 	reason = abi_run(&g);
 	pthread_join(thread, NULL);
+	return reason;
+}
+
+static void test_kick(void)
+{
+	int reason;
+
+	abi_start(&g, dev, spin, sizeof(spin), NULL, 0);
+	reason = run_until_kicked();
 	abi_ok(reason == SVMRT_RUN_KICKED, "a kick ends RUN of a guest that never exits by itself");
 	abi_stop(&g);
 }
@@ -95,7 +106,6 @@ static void test_ring(void)
 {
 	struct svmrt_exit_rule rules[] = { RULE(0x7b, SVMRT_DO_SKIP, SVMRT_EVENT_STREAM) };
 	struct pollfd poll_fd;
-	pthread_t thread;
 	int reason;
 
 	abi_start(&g, dev, out_loop, sizeof(out_loop), rules, 1);
@@ -113,9 +123,7 @@ static void test_ring(void)
 	g.ring->tail = 0x123456789abcdefULL;
 	abi_ok(abi_run(&g) == SVMRT_RUN_RING_FULL, "a tail that makes no sense counts as full");
 	g.ring->lossless = 0;
-	pthread_create(&thread, NULL, kicker, NULL);
-	reason = abi_run(&g);
-	pthread_join(thread, NULL);
+	reason = run_until_kicked();
 	abi_ok(reason == SVMRT_RUN_KICKED && g.ring->dropped > 0 && g.ring->head == 2 * ABI_RING,
 	       "a full lossy ring drops and counts");
 	abi_stop(&g);
