@@ -153,8 +153,8 @@ static void on_written(uv_write_t *request, int status)
 	}
 	if (client->congested && client_queue_bytes(client) < OUTPUT_LOW_BYTES) {
 		client->congested = false;
-		client_input_update(client);
 		subscription_client_relieved(client);
+		client_input_resume(client);
 	}
 }
 

@@ -83,9 +83,11 @@ static void one_line(struct client *client, const char *line, size_t length)
 		rpc_line(client, line, length);
 }
 
+/* A client that does not read its answers gets no more of them: its lines stay until it does. */
 static void take_lines(struct client *client)
 {
 	size_t start = 0;
+	bool waits = false;
 
 	while (!client->closing && !client->doom) {
 		size_t from = client->input_scanned > start ? client->input_scanned : start;
@@ -93,13 +95,16 @@ static void take_lines(struct client *client)
 
 		if (!end)
 			break;
+		waits = client->congested;
+		if (waits)
+			break;
 		one_line(client, client->input + start, (size_t)(end - client->input) - start);
 		start = (size_t)(end - client->input) + 1;
 	}
 	client->input_bytes -= start;
 	memmove(client->input, client->input + start, client->input_bytes);
-	client->input_scanned = client->input_bytes;
-	if (client->input_bytes > LIMIT_LINE_BYTES) {
+	client->input_scanned = waits ? 0 : client->input_bytes;
+	if (!waits && client->input_bytes > LIMIT_LINE_BYTES) {
 		rpc_refuse_line(client, "line_bytes", LIMIT_LINE_BYTES,
 				"the line is longer than a message may be; it is skipped");
 		skip_rest_of_line(client);
@@ -194,6 +199,15 @@ void client_input_update(struct client *client)
 		uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
 	else
 		uv_read_stop((uv_stream_t *)&client->pipe);
+}
+
+void client_input_resume(struct client *client)
+{
+	if (client->input_bytes && !client->skipping) {
+		take_lines(client);
+		shrink(client);
+	}
+	client_input_update(client);
 }
 
 void client_input_free(struct client *client)

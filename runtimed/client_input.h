@@ -7,6 +7,8 @@
 
 /* Start or stop reading, so that a client that does not read answers cannot pile up requests. */
 void client_input_update(struct client *client);
+/* The client is not congested any more: the lines that waited, then new input. */
+void client_input_resume(struct client *client);
 void client_input_free(struct client *client);
 
 #endif

@@ -151,7 +151,7 @@ void daemon_shutdown(struct daemon *daemon, const char *reason)
 	list_each(link, &daemon->vms) {
 		struct vm *vm = list_object(link, struct vm, link);
 
-		if (vm->state == VM_RUNNING)
+		if (vm_is_running(vm) && vm->state < VM_STOPPING)
 			vm_request_stop(vm);
 	}
 	daemon_need_tick(daemon);

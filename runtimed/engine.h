@@ -32,6 +32,7 @@ struct engine {
 	int (*create_mem)(const struct engine *engine, uint64_t bytes, struct engine_error *error);
 	int (*create_vm)(const struct engine *engine, struct engine_error *error);
 	int (*map)(int vm_fd, struct svmrt_map *map, struct engine_error *error);
+	int (*access)(int vm_fd, struct svmrt_access *access, struct engine_error *error);
 	int (*policy)(int vm_fd, struct svmrt_policy *policy, struct engine_error *error);
 	int (*create_vcpu)(int vm_fd, struct svmrt_create_vcpu *create, struct engine_error *error);
 	int (*map_vcpu)(int vcpu_fd, uint32_t entries, struct engine_pages *pages,

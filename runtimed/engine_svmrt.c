@@ -99,6 +99,14 @@ static int svmrt_map(int vm_fd, struct svmrt_map *map, struct engine_error *erro
 	return 0;
 }
 
+static int svmrt_access(int vm_fd, struct svmrt_access *access, struct engine_error *error)
+{
+	access->size = sizeof(*access);
+	if (ioctl(vm_fd, SVMRT_VM_ACCESS, access) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_ACCESS", access->error);
+	return 0;
+}
+
 static int svmrt_policy(int vm_fd, struct svmrt_policy *policy, struct engine_error *error)
 {
 	policy->size = sizeof(*policy);
@@ -170,7 +178,8 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 	*engine = (struct engine){
 		.name = "svmrt", .device = device,
 		.info = svmrt_info, .create_mem = svmrt_create_mem, .create_vm = svmrt_create_vm,
-		.map = svmrt_map, .policy = svmrt_policy, .create_vcpu = svmrt_create_vcpu,
+		.map = svmrt_map, .access = svmrt_access, .policy = svmrt_policy,
+		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
 		.run = svmrt_run, .kick = svmrt_kick, .stats = svmrt_stats, .image = svmrt_image,
 	};

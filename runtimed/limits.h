@@ -14,6 +14,7 @@
 #define LIMIT_SUBSCRIPTIONS 64u			/* events and consoles, per client */
 #define LIMIT_PENDING 256u			/* requests without an answer yet, per client */
 #define LIMIT_VMS 64u
+#define LIMIT_ACCESS_BYTES (1u << 20)		/* memory.read and memory.write */
 #define LIMIT_TEMPLATES 64u
 #define LIMIT_TEMPLATE_BYTES (512u << 20)	/* images of all loaded templates together */
 #define LIMIT_OUTPUT_BYTES (16u << 20)		/* per client; above it, it is disconnected */

@@ -25,13 +25,14 @@ libsvmrund_a_SOURCES = \
 	runtimed/rpc_answer.c runtimed/rpc_answer.h \
 	runtimed/rpc_args.c \
 	runtimed/rpc_console.c runtimed/rpc_events.c runtimed/rpc_handlers.h \
-	runtimed/rpc_system.c runtimed/rpc_table.c runtimed/rpc_template.c \
-	runtimed/rpc_vcpu.c runtimed/rpc_vm.c \
+	runtimed/rpc_memory.c runtimed/rpc_system.c runtimed/rpc_table.c runtimed/rpc_template.c \
+	runtimed/rpc_types.c runtimed/rpc_vcpu.c runtimed/rpc_vcpu_set.c runtimed/rpc_vm.c \
 	runtimed/server.c runtimed/server.h \
 	runtimed/subscription.c runtimed/subscription.h \
 	runtimed/template.c runtimed/template.h \
-	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_thread.c \
-	runtimed/vm.c runtimed/vm.h runtimed/vm_build.c runtimed/vm_end.h runtimed/vm_wait.c
+	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \
+	runtimed/vm.c runtimed/vm.h runtimed/vm_build.c runtimed/vm_end.h \
+	runtimed/vm_limit.c runtimed/vm_limit.h runtimed/vm_moves.c runtimed/vm_moves.h runtimed/vm_wait.c
 
 svmrund_libs = libsvmrund.a libsvmkit-common.a \
 	$(UV_LIBS) $(CJSON_LIBS) $(MD_LIBS) $(ZYDIS_LIBS) -lpthread
@@ -43,7 +44,8 @@ svmrund_LDADD = $(svmrund_libs)
 
 dist_man_MANS += man/svmrund.8 man/svmrund-rpc.7
 EXTRA_DIST += schemas/openrpc.json \
-	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py tests/e2e/rpc_streaming.py
+	tests/e2e/rpc_control.py tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
+	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats
 
 # The whole daemon on an engine without hardware; svmrund.bats runs it.

@@ -35,9 +35,15 @@ enum rpc_type {
 	RPC_TYPE_DIGEST,	/* 64 lower-case hex digits */
 	RPC_TYPE_BASE64,
 	RPC_TYPE_EVENT_MODE,	/* "lossy" or "lossless" */
+	RPC_TYPE_U64,		/* integer, or a string like "0x1f" for all 64 bits */
+	RPC_TYPE_LENGTH,	/* bytes: 1 .. LIMIT_ACCESS_BYTES */
+	RPC_TYPE_REGS,		/* object: name of a register -> RPC_TYPE_U64 */
+	RPC_TYPE_LIMITS,	/* object: run_time_ms, exits -> integer, 1 or more */
+	RPC_TYPE_NAMES,		/* array of 1 to 64 strings */
+	RPC_TYPE_RANGES,	/* array of 1 to 16 {first, last}, RPC_TYPE_U64 each, in order */
 };
 
-#define RPC_MAX_PARAMS 4
+#define RPC_MAX_PARAMS 10
 
 struct rpc_param {
 	const char *name;	/* NULL ends the list */
@@ -59,6 +65,7 @@ struct rpc_arg {
 	bool given;
 	uint64_t number;
 	const char *text;	/* inside rpc_request.message */
+	const cJSON *json;	/* the same: what has parts */
 };
 
 struct rpc_batch;
@@ -114,5 +121,13 @@ const struct rpc_method *rpc_method_find(const char *name);
 /* Checks `params` (may be NULL) against request->method and fills args; else answers and frees. */
 bool rpc_args_take(struct rpc_request *request, const cJSON *params);
 cJSON *rpc_openrpc_document(void);	/* caller frees */
+
+/* ---- types of parameters (rpc_types.c) ---- */
+
+/* The rule that the value breaks, or NULL and `arg` is filled. */
+const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg *arg);
+cJSON *rpc_type_schema(enum rpc_type type);	/* caller frees */
+/* RPC_TYPE_U64: false if it is none. */
+bool rpc_u64(const cJSON *item, uint64_t *value);
 
 #endif

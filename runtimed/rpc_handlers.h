@@ -14,12 +14,17 @@ void rpc_template_list(struct rpc_request *request);
 void rpc_template_unload(struct rpc_request *request);
 void rpc_vm_create(struct rpc_request *request);
 void rpc_vm_start(struct rpc_request *request);
+void rpc_vm_pause(struct rpc_request *request);
+void rpc_vm_resume(struct rpc_request *request);
 void rpc_vm_stop(struct rpc_request *request);
 void rpc_vm_destroy(struct rpc_request *request);
 void rpc_vm_list(struct rpc_request *request);
 void rpc_vm_info(struct rpc_request *request);
 void rpc_vm_wait(struct rpc_request *request);
 void rpc_vcpu_get(struct rpc_request *request);
+void rpc_vcpu_set(struct rpc_request *request);
+void rpc_memory_read(struct rpc_request *request);
+void rpc_memory_write(struct rpc_request *request);
 void rpc_events_subscribe(struct rpc_request *request);
 void rpc_events_unsubscribe(struct rpc_request *request);
 void rpc_console_attach(struct rpc_request *request);
@@ -27,6 +32,8 @@ void rpc_stats_get(struct rpc_request *request);
 
 /* The VM that args[0] numbers; or NULL, and the request is answered and freed. */
 struct vm *rpc_vm_of(struct rpc_request *request);
+/* The vCPU that args[1] numbers, of that VM; or NULL as above. */
+struct vcpu *rpc_vcpu_of(struct rpc_request *request);
 /* The array of vm.info and stats.get. */
 cJSON *rpc_vcpu_stats(const struct vm *vm);
 

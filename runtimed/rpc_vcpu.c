@@ -9,6 +9,7 @@
 #include "rpc_handlers.h"
 #include "tables.h"
 #include "vcpu.h"
+#include "vcpu_state.h"
 
 static uint64_t slot_code(unsigned int slot)
 {
@@ -129,58 +130,50 @@ static cJSON *vmcb_json(const struct svmk_vmcb *vmcb)
 	return json;
 }
 
-static cJSON *regs_json(const struct svmrt_vcpu_state *state, const struct svmk_vmcb *vmcb)
+static cJSON *regs_json(const struct vcpu_state *state)
 {
 	static const char *const dr_name[] = { "dr0", "dr1", "dr2", "dr3" };
 	cJSON *json = cJSON_CreateObject();
 
-	for (unsigned int i = 0; i < 16; i++) {
-		uint64_t value = i == 0 ? vmcb_get_RAX(vmcb) : i == 4 ? vmcb_get_RSP(vmcb) :
-			state->gpr[i];
-
-		rpc_add_hex(json, svmrt_gpr_name[i], value);
-	}
-	rpc_add_hex(json, "rip", vmcb_get_RIP(vmcb));
-	rpc_add_hex(json, "rflags", vmcb_get_RFLAGS(vmcb));
+	for (unsigned int i = 0; i < 16; i++)
+		rpc_add_hex(json, svmrt_gpr_name[i], state->gpr[i]);
+	rpc_add_hex(json, "rip", vmcb_get_RIP(&state->vmcb));
+	rpc_add_hex(json, "rflags", vmcb_get_RFLAGS(&state->vmcb));
 	for (unsigned int i = 0; i < 4; i++)
-		rpc_add_hex(json, dr_name[i], state->dr[i]);
-	rpc_add_hex(json, "xcr0", state->xcr0);
+		rpc_add_hex(json, dr_name[i], state->page.dr[i]);
+	rpc_add_hex(json, "xcr0", state->page.xcr0);
 	return json;
 }
 
-static struct vcpu *stopped_vcpu(struct rpc_request *request)
+struct vcpu *rpc_vcpu_of(struct rpc_request *request)
 {
 	uint64_t index = request->args[1].number;
 	const struct vm *vm = rpc_vm_of(request);
 
 	if (!vm)
 		return NULL;
-	if (index >= vm->vcpu_count)
-		rpc_fail(request, RPC_NO_OBJECT, "VM %llu has no vCPU %llu; it has %u",
-			 (unsigned long long)vm->number, (unsigned long long)index,
-			 vm->vcpu_count);
-	else if (vm_is_running(vm))
-		rpc_fail(request, RPC_WRONG_STATE, "VM %llu is running: its registers can be read "
-			 "before vm.start and after the end", (unsigned long long)vm->number);
-	else
+	if (index < vm->vcpu_count)
 		return vm->vcpus[index];
+	rpc_fail(request, RPC_NO_OBJECT, "VM %llu has no vCPU %llu; it has %u",
+		 (unsigned long long)vm->number, (unsigned long long)index, vm->vcpu_count);
 	return NULL;
 }
 
 void rpc_vcpu_get(struct rpc_request *request)
 {
-	struct vcpu *vcpu = stopped_vcpu(request);
-	struct svmrt_vcpu_state state;
-	struct svmk_vmcb vmcb;
-	struct svmrt_vcpu_image image = {
-		.vmcb = (uintptr_t)&vmcb, .state = (uintptr_t)&state,
-	};
+	struct vcpu *vcpu = rpc_vcpu_of(request);
+	struct vcpu_state state;
 	cJSON *result;
 
 	if (!vcpu)
 		return;
-	memset(&vmcb, 0, sizeof(vmcb));
-	if (vcpu->vm->daemon->engine->image(vcpu->fd, &image)) {
+	if (vm_is_running(vcpu->vm) && vcpu->vm->state != VM_PAUSED) {
+		rpc_fail(request, RPC_WRONG_STATE, "VM %llu is running: its registers can be read "
+			 "before vm.start, while it is paused and after the end",
+			 (unsigned long long)vcpu->vm->number);
+		return;
+	}
+	if (vcpu_state_read(vcpu, &state)) {
 		struct engine_error error;
 
 		engine_fail(&error, errno, "SVMRT_VCPU_IMAGE", "");
@@ -190,8 +183,8 @@ void rpc_vcpu_get(struct rpc_request *request)
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "vm", (double)vcpu->vm->number);
 	cJSON_AddNumberToObject(result, "vcpu", vcpu->index);
-	cJSON_AddBoolToObject(result, "inputs", image.flags & SVMRT_IMAGE_INPUTS);
-	cJSON_AddItemToObject(result, "regs", regs_json(&state, &vmcb));
-	cJSON_AddItemToObject(result, "vmcb", vmcb_json(&vmcb));
+	cJSON_AddBoolToObject(result, "inputs", state.inputs);
+	cJSON_AddItemToObject(result, "regs", regs_json(&state));
+	cJSON_AddItemToObject(result, "vmcb", vmcb_json(&state.vmcb));
 	rpc_reply(request, result);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* vm.*: life cycle, listing and waiting. */
+#include <string.h>
 #include "limits.h"
 #include "rpc_handlers.h"
 #include "template.h"
+#include "vm_moves.h"
 
 struct vm *rpc_vm_of(struct rpc_request *request)
 {
@@ -14,10 +16,20 @@ struct vm *rpc_vm_of(struct rpc_request *request)
 	return vm;
 }
 
-static void wrong_state(struct rpc_request *request, const struct vm *vm, const char *remedy)
+/* The VM that args[0] numbers, if its state allows the move; else NULL and the request is done. */
+static struct vm *vm_to_move(struct rpc_request *request, enum vm_move move)
 {
-	rpc_fail(request, RPC_WRONG_STATE, "VM %llu is %s: %s", (unsigned long long)vm->number,
-		 vm_state_name(vm), remedy);
+	struct vm *vm = rpc_vm_of(request);
+	const char *refusal;
+
+	if (!vm)
+		return NULL;
+	refusal = vm_move_refusal(vm, move);
+	if (!refusal)
+		return vm;
+	rpc_fail(request, RPC_WRONG_STATE, "VM %llu is %s: no %s; %s",
+		 (unsigned long long)vm->number, vm_state_name(vm), vm_move_name(move), refusal);
+	return NULL;
 }
 
 static cJSON *short_json(const struct vm *vm)
@@ -29,8 +41,31 @@ static cJSON *short_json(const struct vm *vm)
 	return json;
 }
 
+static struct vm_limits limits_of(const cJSON *json)
+{
+	struct vm_limits limits = { 0 };
+	const cJSON *member;
+
+	cJSON_ArrayForEach(member, json)
+		rpc_u64(member, !strcmp(member->string, "exits") ? &limits.exits :
+			&limits.run_time_ms);
+	return limits;
+}
+
+static cJSON *limits_json(const struct vm *vm)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	if (vm->limits.run_time_ms)
+		cJSON_AddNumberToObject(json, "run_time_ms", (double)vm->limits.run_time_ms);
+	if (vm->limits.exits)
+		cJSON_AddNumberToObject(json, "exits", (double)vm->limits.exits);
+	return json;
+}
+
 void rpc_vm_create(struct rpc_request *request)
 {
+	struct vm_limits limits = limits_of(request->args[2].json);
 	struct daemon *daemon = rpc_daemon(request);
 	struct template *template = template_find(daemon, request->args[0].text);
 	struct engine_error error;
@@ -45,7 +80,7 @@ void rpc_vm_create(struct rpc_request *request)
 	} else if (daemon->vm_count >= LIMIT_VMS) {
 		rpc_fail_limit(request, "vms", LIMIT_VMS, "%u VMs exist; destroy one", LIMIT_VMS);
 	} else {
-		vm = vm_create(daemon, template, request->args[1].text, &error);
+		vm = vm_create(daemon, template, request->args[1].text, &limits, &error);
 		if (!vm) {
 			rpc_fail_engine(request, &error);
 			return;
@@ -58,32 +93,49 @@ void rpc_vm_create(struct rpc_request *request)
 
 void rpc_vm_start(struct rpc_request *request)
 {
-	struct vm *vm = rpc_vm_of(request);
+	struct vm *vm = vm_to_move(request, VM_MOVE_START);
 	struct engine_error error;
 
 	if (!vm)
 		return;
 	if (vm->daemon->closing)
 		rpc_fail(request, RPC_WRONG_STATE, "svmrund is shutting down: start it again");
-	else if (vm->state != VM_DEFINED)
-		wrong_state(request, vm, "a VM runs once; create another from the same template");
 	else if (!vm_start(vm, &error))
 		rpc_fail_engine(request, &error);
 	else
 		rpc_reply(request, short_json(vm));
 }
 
-void rpc_vm_stop(struct rpc_request *request)
+void rpc_vm_pause(struct rpc_request *request)
 {
-	struct vm *vm = rpc_vm_of(request);
+	struct vm *vm = vm_to_move(request, VM_MOVE_PAUSE);
 
 	if (!vm)
 		return;
-	if (vm->state == VM_DEFINED) {
-		wrong_state(request, vm, "only a running VM can be stopped; use vm.destroy");
-	} else if (vm_is_running(vm)) {
+	vm_wait_add(vm, request, VM_WAIT_PAUSE, 0);
+	if (vm->state == VM_RUNNING)
+		vm_request_pause(vm);
+}
+
+void rpc_vm_resume(struct rpc_request *request)
+{
+	struct vm *vm = vm_to_move(request, VM_MOVE_RESUME);
+
+	if (!vm)
+		return;
+	vm_resume(vm);
+	rpc_reply(request, short_json(vm));
+}
+
+void rpc_vm_stop(struct rpc_request *request)
+{
+	struct vm *vm = vm_to_move(request, VM_MOVE_STOP);
+
+	if (!vm)
+		return;
+	if (vm_is_running(vm)) {
 		vm_wait_add(vm, request, VM_WAIT_STOP, 0);
-		if (vm->state == VM_RUNNING)
+		if (vm->state < VM_STOPPING)
 			vm_request_stop(vm);
 	} else {
 		/* It may have ended by itself a moment ago: that is what the caller wanted. */
@@ -93,15 +145,11 @@ void rpc_vm_stop(struct rpc_request *request)
 
 void rpc_vm_destroy(struct rpc_request *request)
 {
-	struct vm *vm = rpc_vm_of(request);
+	struct vm *vm = vm_to_move(request, VM_MOVE_DESTROY);
 	cJSON *result;
 
 	if (!vm)
 		return;
-	if (vm_is_running(vm)) {
-		wrong_state(request, vm, "stop it first (vm.stop)");
-		return;
-	}
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "vm", (double)vm->number);
 	vm_destroy(vm);
@@ -137,6 +185,7 @@ void rpc_vm_info(struct rpc_request *request)
 	cJSON_AddStringToObject(result, "name", vm->name);
 	cJSON_AddStringToObject(result, "state", vm_state_name(vm));
 	cJSON_AddStringToObject(result, "template", vm->template->identity);
+	cJSON_AddItemToObject(result, "limits", limits_json(vm));
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
 	cJSON_AddItemToObject(result, "end", vm_end_json(vm));
 	rpc_reply(request, result);

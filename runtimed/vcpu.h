@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A vCPU: shared between its thread and the loop. The thread owns the run page while it is alive
- * and fills `end` before it sets `done`; the loop owns the ring's tail. vcpu.c makes and frees it,
- * vcpu_thread.c is the thread.
+ * and not parked, and fills `end` before it sets `done`; the loop owns the ring's tail. vcpu.c
+ * makes and frees it, vcpu_thread.c is the thread.
  */
 #ifndef SVMRUND_VCPU_H
 #define SVMRUND_VCPU_H
@@ -27,11 +27,13 @@ struct vcpu {
 	pthread_t thread;
 	bool started, joined;
 	atomic_bool stop;		/* loop -> thread: leave */
+	atomic_bool pause;		/* loop -> thread: park until this is false, or stop */
+	atomic_bool parked;		/* thread -> loop: the run page is the loop's meanwhile */
 	atomic_bool done;		/* thread -> loop: `end` is filled */
 	struct vm_end end;
 
 	pthread_mutex_t lock;		/* for the two below */
-	pthread_cond_t room;		/* the ring was drained, or stop was set */
+	pthread_cond_t room;		/* the ring was drained, or stop or pause has changed */
 	bool waiting;
 };
 
@@ -43,6 +45,9 @@ void vcpu_destroy(struct vcpu *vcpu, void (*closed)(struct vm *vm));
 int vcpu_thread_start(struct vcpu *vcpu);	/* 0 or an errno */
 /* Asks the thread to leave; may be called again. Any thread. */
 void vcpu_thread_stop(struct vcpu *vcpu);
+/* Asks the thread to leave RUN and wait (vcpu.parked); may be called again. Loop. */
+void vcpu_thread_pause(struct vcpu *vcpu);
+void vcpu_thread_resume(struct vcpu *vcpu);
 /* Loop: the ring has room again. */
 void vcpu_ring_drained(struct vcpu *vcpu);
 

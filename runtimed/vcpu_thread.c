@@ -61,9 +61,20 @@ static void wait_for_room(struct vcpu *vcpu)
 {
 	pthread_mutex_lock(&vcpu->lock);
 	vcpu->waiting = true;
-	while (!ring_has_room(vcpu) && !atomic_load(&vcpu->stop))
+	while (!ring_has_room(vcpu) && !atomic_load(&vcpu->stop) && !atomic_load(&vcpu->pause))
 		pthread_cond_wait(&vcpu->room, &vcpu->lock);
 	vcpu->waiting = false;
+	pthread_mutex_unlock(&vcpu->lock);
+}
+
+static void park(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	atomic_store(&vcpu->parked, true);
+	daemon_wake(vcpu->vm->daemon);
+	while (atomic_load(&vcpu->pause) && !atomic_load(&vcpu->stop))
+		pthread_cond_wait(&vcpu->room, &vcpu->lock);
+	atomic_store(&vcpu->parked, false);
 	pthread_mutex_unlock(&vcpu->lock);
 }
 
@@ -105,6 +116,10 @@ static void run_until_end(struct vcpu *vcpu)
 	while (!atomic_load(&vcpu->stop)) {
 		uint64_t rip;
 
+		if (atomic_load(&vcpu->pause)) {
+			park(vcpu);
+			continue;
+		}
 		if (engine->run(vcpu->fd) < 0) {
 			if (errno == EINTR)
 				continue;
@@ -158,4 +173,22 @@ void vcpu_thread_stop(struct vcpu *vcpu)
 	pthread_cond_signal(&vcpu->room);
 	pthread_mutex_unlock(&vcpu->lock);
 	vcpu->vm->daemon->engine->kick(vcpu->fd);
+}
+
+void vcpu_thread_pause(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	atomic_store(&vcpu->pause, true);
+	pthread_cond_signal(&vcpu->room);
+	pthread_mutex_unlock(&vcpu->lock);
+	if (!atomic_load(&vcpu->parked))
+		vcpu->vm->daemon->engine->kick(vcpu->fd);
+}
+
+void vcpu_thread_resume(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	atomic_store(&vcpu->pause, false);
+	pthread_cond_signal(&vcpu->room);
+	pthread_mutex_unlock(&vcpu->lock);
 }

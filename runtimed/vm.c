@@ -16,11 +16,13 @@
 #include "tables.h"
 #include "vcpu.h"
 #include "vm.h"
+#include "vm_limit.h"
 
 static const char *const reason_name[] = {
 	[VM_END_NONE] = "none", [VM_END_STOP] = "stop", [VM_END_SHUTDOWN] = "shutdown",
 	[VM_END_INVALID] = "invalid", [VM_END_BROKEN] = "broken", [VM_END_ERROR] = "error",
 	[VM_END_REQUESTED] = "requested", [VM_END_DEBUG_EXIT] = "debug-exit",
+	[VM_END_LIMIT] = "limit",
 };
 
 struct vm *vm_find(struct daemon *daemon, uint64_t number)
@@ -38,6 +40,7 @@ const char *vm_state_name(const struct vm *vm)
 {
 	switch (vm->state) {
 	case VM_DEFINED: return "defined";
+	case VM_PAUSED: return "paused";
 	case VM_STOPPED: return "stopped";
 	case VM_FAILED: return "failed";
 	default: return "running";
@@ -67,6 +70,8 @@ cJSON *vm_end_json(const struct vm *vm)
 	cJSON_AddStringToObject(json, "text", end->text);
 	if (end->reason == VM_END_DEBUG_EXIT)
 		cJSON_AddNumberToObject(json, "status", end->status);
+	if (end->reason == VM_END_LIMIT)
+		cJSON_AddStringToObject(json, "limit", end->limit);
 	return json;
 }
 
@@ -115,6 +120,7 @@ bool vm_start(struct vm *vm, struct engine_error *error)
 			 "no vCPU of the VM starts by itself: all wait for a SIPI");
 		return false;
 	}
+	vm_limits_begin(vm);
 	for (unsigned int i = 0; i < vm->vcpu_count; i++)
 		if (!vm->held)
 			events_resume(vm->vcpus[i]);
@@ -131,6 +137,49 @@ void vm_request_stop(struct vm *vm)
 	daemon_need_tick(vm->daemon);
 }
 
+/* To whoever watches the VM. */
+static void tell_state(struct vm *vm)
+{
+	list_each(link, &vm->daemon->clients) {
+		struct client *client = list_object(link, struct client, link);
+		bool listens = false;
+
+		list_each(sub, &vm->subscriptions)
+			listens |= list_object(sub, struct subscription, vm_link)->client == client;
+		list_each(att, &vm->attachments)
+			listens |= list_object(att, struct attachment, vm_link)->client == client;
+		if (listens)
+			rpc_notify(client, "vm.state", vm_state_json(vm));
+	}
+}
+
+static void kick_to_park(struct vm *vm)
+{
+	vm->kicked_ms = daemon_now_ms(vm->daemon);
+	for (unsigned int i = 0; i < vm->vcpu_count; i++)
+		if (vm->vcpus[i]->started && !vm->vcpus[i]->joined)
+			vcpu_thread_pause(vm->vcpus[i]);
+}
+
+void vm_request_pause(struct vm *vm)
+{
+	vm->state = VM_PAUSING;
+	kick_to_park(vm);
+	daemon_need_tick(vm->daemon);
+	/* Threads that have not noticed the last resume yet will not say again that they park. */
+	daemon_wake(vm->daemon);
+}
+
+void vm_resume(struct vm *vm)
+{
+	vm->state = VM_RUNNING;
+	vm_limits_begin(vm);
+	for (unsigned int i = 0; i < vm->vcpu_count; i++)
+		if (vm->vcpus[i]->started && !vm->vcpus[i]->joined)
+			vcpu_thread_resume(vm->vcpus[i]);
+	tell_state(vm);
+}
+
 /* Joins threads that said `done`; the first real reason becomes the run's. */
 static void join_threads(struct vm *vm)
 {
@@ -144,9 +193,17 @@ static void join_threads(struct vm *vm)
 		vm->running--;
 		if (vm->end.reason == VM_END_NONE && vcpu->end.reason != VM_END_NONE)
 			vm->end = vcpu->end;
-		if (vm->state == VM_RUNNING)
+		if (vm->state == VM_RUNNING || vm->state == VM_PAUSING)
 			vm_request_stop(vm);
 	}
+}
+
+static bool all_parked(const struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->vcpu_count; i++)
+		if (vm->vcpus[i]->started && !atomic_load(&vm->vcpus[i]->parked))
+			return false;
+	return true;
 }
 
 /* True when every record was handed out; false while a lossless subscriber holds them. */
@@ -159,21 +216,6 @@ static bool drain_rings(struct vm *vm)
 				return false;
 	}
 	return !vm->held;
-}
-
-static void tell_end(struct vm *vm)
-{
-	list_each(link, &vm->daemon->clients) {
-		struct client *client = list_object(link, struct client, link);
-		bool listens = false;
-
-		list_each(sub, &vm->subscriptions)
-			listens |= list_object(sub, struct subscription, vm_link)->client == client;
-		list_each(att, &vm->attachments)
-			listens |= list_object(att, struct attachment, vm_link)->client == client;
-		if (listens)
-			rpc_notify(client, "vm.state", vm_state_json(vm));
-	}
 }
 
 static void finish(struct vm *vm)
@@ -194,7 +236,7 @@ static void finish(struct vm *vm)
 	log_line(vm->state == VM_FAILED ? LOG_WARNING : LOG_INFO, "VM %llu (%s) %s: %s, %s",
 		 (unsigned long long)vm->number, vm->name, vm_state_name(vm), reason_name[reason],
 		 vm->end.text);
-	tell_end(vm);
+	tell_state(vm);
 	vm_wait_answer_all(vm);
 }
 
@@ -208,17 +250,29 @@ void vm_advance(struct vm *vm)
 		vm->state = VM_DRAINING;
 	if (vm->state == VM_DRAINING && drain_rings(vm))
 		finish(vm);
+	if (vm->state == VM_PAUSING && all_parked(vm)) {
+		vm->state = VM_PAUSED;
+		vm_limits_pause(vm);
+		console_pump(vm, false);
+		tell_state(vm);
+		vm_wait_answer_paused(vm);
+	}
 }
 
 bool vm_tick(struct vm *vm)
 {
 	bool more = vm_wait_tick(vm);
 
-	if (vm->state != VM_STOPPING)
+	more |= vm_limits_tick(vm);
+	if (vm->state != VM_STOPPING && vm->state != VM_PAUSING)
 		return more;
 	/* A kick that came between two RUNs may have found nobody. */
-	if (daemon_now_ms(vm->daemon) - vm->kicked_ms >= KICK_REPEAT_MS)
+	if (daemon_now_ms(vm->daemon) - vm->kicked_ms < KICK_REPEAT_MS)
+		return true;
+	if (vm->state == VM_STOPPING)
 		vm_request_stop(vm);
+	else
+		kick_to_park(vm);
 	return true;
 }
 

@@ -4,8 +4,11 @@
  *
  *   defined --start--> running --stop, or a vCPU ended--> stopping --all threads joined-->
  *   draining --rings and console empty--> stopped | failed
+ *   running --pause--> pausing --all threads parked--> paused --resume--> running
+ *   pausing, paused --stop--> stopping; pausing --a vCPU ended--> stopping
  *
- * To clients stopping and draining are "running": the end is told after everything that was output.
+ * To clients pausing, stopping and draining are "running": a pause is told when every vCPU left
+ * RUN, the end after everything that was output. Which request is legal when: vm_moves.c.
  * A VM runs once. It is owned by daemon.vms; vm_destroy() frees it. Loop thread only, except for
  * what vcpu.h hands to the vCPU threads.
  */
@@ -20,9 +23,18 @@
 #include "template.h"
 #include "vm_end.h"
 
-enum vm_state { VM_DEFINED, VM_RUNNING, VM_STOPPING, VM_DRAINING, VM_STOPPED, VM_FAILED };
+enum vm_state {
+	VM_DEFINED, VM_RUNNING, VM_PAUSING, VM_PAUSED, VM_STOPPING, VM_DRAINING, VM_STOPPED,
+	VM_FAILED, VM_STATES
+};
 
 struct vcpu;
+
+/* Of one run; 0: none. */
+struct vm_limits {
+	uint64_t run_time_ms;
+	uint64_t exits;		/* of all vCPUs, caused by the guest */
+};
 
 struct vm {
 	struct list link;		/* daemon.vms */
@@ -37,7 +49,9 @@ struct vm {
 	unsigned int running;		/* threads not joined yet */
 	bool held;			/* a lossless subscriber is full: rings are not drained */
 	struct vm_end end;		/* valid from VM_DRAINING on; the first one counts */
-	uint64_t kicked_ms;		/* VM_STOPPING: last time all vCPUs were kicked */
+	uint64_t kicked_ms;		/* VM_STOPPING, VM_PAUSING: when all were last kicked */
+	struct vm_limits limits;
+	uint64_t ran_ms, resumed_ms;	/* run time before the last resume, and when that was */
 	struct io_bus bus;
 	struct console console;
 	struct list subscriptions;	/* struct subscription */
@@ -47,11 +61,12 @@ struct vm {
 
 /* Builds a VM from a template (vm_build.c). NULL: `error` is filled. */
 struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
-		     struct engine_error *error);
+		     const struct vm_limits *limits, struct engine_error *error);
 /* The VM must not run. Subscriptions and attachments end, waiters are told. */
 void vm_destroy(struct vm *vm);
 struct vm *vm_find(struct daemon *daemon, uint64_t number);
 
+/* A run was started and has not ended, paused or not: there are threads, or records to drain. */
 static inline bool vm_is_running(const struct vm *vm)
 {
 	return vm->state > VM_DEFINED && vm->state < VM_STOPPED;
@@ -61,6 +76,9 @@ const char *vm_state_name(const struct vm *vm);
 /* Starts the threads; false: `error` is filled and the VM is as before. */
 bool vm_start(struct vm *vm, struct engine_error *error);
 void vm_request_stop(struct vm *vm);
+/* From VM_RUNNING: VM_PAUSED follows when every thread is parked. */
+void vm_request_pause(struct vm *vm);
+void vm_resume(struct vm *vm);
 /* Console output, ended threads, drained rings: moves the state on. After a wake or a drain. */
 void vm_advance(struct vm *vm);
 /* Deadlines of the VM and its waiters. True: more to watch. */
@@ -70,12 +88,13 @@ bool vm_tick(struct vm *vm);
 cJSON *vm_state_json(const struct vm *vm);
 cJSON *vm_end_json(const struct vm *vm);
 
-/* Requests that wait for the end of the run (vm_wait.c). */
+/* Requests that wait for the end of the run, or for a pause (vm_wait.c). */
 struct rpc_request;
-enum vm_waiter_kind { VM_WAIT_STOP, VM_WAIT_END };
+enum vm_waiter_kind { VM_WAIT_STOP, VM_WAIT_END, VM_WAIT_PAUSE };
 void vm_wait_add(struct vm *vm, struct rpc_request *request, enum vm_waiter_kind kind,
 		 uint64_t deadline_ms);	/* 0: none */
-void vm_wait_answer_all(struct vm *vm);
+void vm_wait_answer_all(struct vm *vm);	/* the run ended: a pause is refused */
+void vm_wait_answer_paused(struct vm *vm);
 void vm_wait_refuse_all(struct vm *vm);
 bool vm_wait_tick(struct vm *vm);
 

@@ -122,13 +122,14 @@ static int build(struct vm *vm, struct engine_error *error)
 }
 
 struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
-		     struct engine_error *error)
+		     const struct vm_limits *limits, struct engine_error *error)
 {
 	struct vm *vm = need_memory(sizeof(*vm));
 
 	vm->daemon = daemon;
 	vm->template = template;
 	vm->fd = -1;
+	vm->limits = *limits;
 	snprintf(vm->name, sizeof(vm->name), "%s", name ? name : template->name);
 	list_init(&vm->subscriptions);
 	list_init(&vm->attachments);

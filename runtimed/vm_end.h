@@ -9,7 +9,7 @@
 enum vm_end_reason {
 	VM_END_NONE,		/* left RUN because it was asked to */
 	VM_END_STOP, VM_END_SHUTDOWN, VM_END_INVALID, VM_END_BROKEN, VM_END_ERROR,
-	VM_END_REQUESTED, VM_END_DEBUG_EXIT,
+	VM_END_REQUESTED, VM_END_DEBUG_EXIT, VM_END_LIMIT,
 };
 
 struct vm_end {
@@ -18,6 +18,7 @@ struct vm_end {
 	bool has_exit;		/* code and rip mean something */
 	uint64_t code, rip;
 	uint32_t status;	/* VM_END_DEBUG_EXIT: what the guest wrote */
+	const char *limit;	/* VM_END_LIMIT: its name, static text */
 	char text[320];
 };
 

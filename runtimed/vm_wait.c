@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that are answered when a run has ended: vm.wait and vm.stop. A waiter is owned by its VM
+ * Requests that are answered when a run has ended, vm.wait and vm.stop, or when every vCPU has left
+ * RUN, vm.pause. A waiter is owned by its VM
  * and leaves with its answer, its deadline or its client.
  */
 #include <stdlib.h>
@@ -46,16 +47,41 @@ static void answer(struct vm *vm, struct vm_waiter *waiter)
 	struct rpc_request *request = waiter->request;
 	cJSON *state = vm_state_json(vm);
 
-	if (waiter->kind == VM_WAIT_STOP)
+	if (waiter->kind != VM_WAIT_END)
 		cJSON_DeleteItemFromObjectCaseSensitive(state, "end");
 	remove_waiter(waiter);
 	rpc_reply(request, state);
 }
 
+static void refuse_pause(const struct vm *vm, struct vm_waiter *waiter)
+{
+	struct rpc_request *request = waiter->request;
+
+	remove_waiter(waiter);
+	rpc_fail(request, RPC_WRONG_STATE, "VM %llu is %s: its run ended before vm.pause was done",
+		 (unsigned long long)vm->number, vm_state_name(vm));
+}
+
 void vm_wait_answer_all(struct vm *vm)
 {
-	list_each(link, &vm->waiters)
-		answer(vm, list_object(link, struct vm_waiter, link));
+	list_each(link, &vm->waiters) {
+		struct vm_waiter *waiter = list_object(link, struct vm_waiter, link);
+
+		if (waiter->kind == VM_WAIT_PAUSE)
+			refuse_pause(vm, waiter);
+		else
+			answer(vm, waiter);
+	}
+}
+
+void vm_wait_answer_paused(struct vm *vm)
+{
+	list_each(link, &vm->waiters) {
+		struct vm_waiter *waiter = list_object(link, struct vm_waiter, link);
+
+		if (waiter->kind == VM_WAIT_PAUSE)
+			answer(vm, waiter);
+	}
 }
 
 void vm_wait_refuse_all(struct vm *vm)

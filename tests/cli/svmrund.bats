@@ -14,12 +14,16 @@ socket_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_robustness.py" "$1"
 }
 
+control_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_control.py" "$1"
+}
+
 vm_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_streaming.py" "$1"
 }
 
 @test "every case of the Python files is listed here" {
-	for file in rpc_robustness rpc_streaming; do
+	for file in rpc_robustness rpc_control rpc_streaming; do
 		names=$(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py")
 		for name in $names; do
 			[ "$name" = daemon ] || grep -q "_case $name\$" "$BATS_TEST_FILENAME" || {
@@ -212,4 +216,64 @@ vm_case() {
 
 @test "SIGTERM does not wait for readers for ever" {
 	vm_case sigterm_does_not_wait_for_readers_for_ever
+}
+
+@test "every move in every state does what the man page says" {
+	control_case every_move_in_every_state_does_what_the_man_page_says
+}
+
+@test "a paused VM stands still and runs on" {
+	control_case a_paused_vm_stands_still_and_runs_on
+}
+
+@test "a pause reaches vCPUs that wait for a reader" {
+	control_case a_pause_reaches_vcpus_that_wait_for_a_reader
+}
+
+@test "a pause of a run that ends is refused" {
+	control_case a_pause_of_a_run_that_ends_is_refused
+}
+
+@test "pause and resume may come in any number" {
+	control_case pause_and_resume_may_come_in_any_number
+}
+
+@test "watchers hear of pause and resume" {
+	control_case watchers_hear_of_pause_and_resume
+}
+
+@test "SIGTERM stops a paused VM" {
+	control_case sigterm_stops_a_paused_vm
+}
+
+@test "registers are set before the start and while paused" {
+	control_case registers_are_set_before_the_start_and_while_paused
+}
+
+@test "registers that the module does not take are refused whole" {
+	control_case registers_that_the_module_does_not_take_are_refused_whole
+}
+
+@test "memory is read and written" {
+	control_case memory_is_read_and_written
+}
+
+@test "memory that is not there is named" {
+	control_case memory_that_is_not_there_is_named
+}
+
+@test "answers that nobody reads hold back the next requests" {
+	control_case answers_that_nobody_reads_hold_back_the_next_requests
+}
+
+@test "limits end the run and are named" {
+	control_case limits_end_the_run_and_are_named
+}
+
+@test "a run within its limits ends by itself" {
+	control_case a_run_within_its_limits_ends_by_itself
+}
+
+@test "a paused vm uses no run time" {
+	control_case a_paused_vm_uses_no_run_time
 }

@@ -55,12 +55,16 @@ def vm_create_without_a_module_gives_the_remedy():
 
 
 GOOD = {'vm': 1, 'template': DIGEST, 'data': 'AAAA', 'vcpu': 0, 'subscription': 1, 'name': 'x',
-        'mode': 'lossy', 'timeout_ms': 0}
+        'mode': 'lossy', 'timeout_ms': 0, 'gpa': 0, 'bytes': 1, 'regs': {'rax': 1},
+        'limits': {'exits': 1}}
 WRONG = {'vm': ['1', 0, -1, 1.5, None, True, [1], {}, 1e300],
          'template': [1, '', 'A' * 64, '0' * 63, None], 'data': [1, None, ['AAAA']],
          'vcpu': ['0', -1, 0.5, None], 'subscription': ['1', 0, None],
          'name': ['', 'x' * 65, 'a\nb', 1, None], 'mode': ['', 'Lossy', 1, None],
-         'timeout_ms': [-1, '1', 86400001, None]}
+         'timeout_ms': [-1, '1', 86400001, None], 'gpa': [-1, '1', '0x', '0xG', '0x1' + 16 * '0'],
+         'bytes': [0, 1048577, '1', None],
+         'limits': [[], 1, {'exits': 0}, {'exits': '1'}, {'run_time_ms': 1.5}, {'more': 1}],
+         'regs': [{}, [], 'rax', {'rax': -1}, {'rax': '1'}, {'rax': None}, {'rax': {}}]}
 
 
 def every_method_checks_its_parameters():
@@ -107,7 +111,12 @@ def objects_that_do_not_exist_are_error_1():
                                ('vm.wait', {'vm': 7}), ('vcpu.get', {'vm': 7, 'vcpu': 0}),
                                ('events.subscribe', {'vm': 7}), ('stats.get', {'vm': 7}),
                                ('events.unsubscribe', {'subscription': 7}),
-                               ('console.attach', {'vm': 7}), ('vm.create', {'template': DIGEST}),
+                               ('console.attach', {'vm': 7}), ('vm.pause', {'vm': 7}),
+                               ('vm.resume', {'vm': 7}),
+                               ('memory.read', {'vm': 7, 'gpa': 0, 'bytes': 1}),
+                               ('memory.write', {'vm': 7, 'gpa': 0, 'data': 'AAAA'}),
+                               ('vcpu.set', {'vm': 7, 'vcpu': 0, 'regs': {'rax': 1}}),
+                               ('vm.create', {'template': DIGEST}),
                                ('template.unload', {'template': DIGEST})]:
             error = c.error(method, **params)
             assert error['code'] == 1 and error['message'].startswith(('no ', 'this ')), error

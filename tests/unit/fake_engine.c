@@ -20,6 +20,7 @@
 #include <svmkit/vmcb.h>
 
 #define MAX_FDS 1024
+#define MAX_REGIONS 4
 #define GPR_RBX 3
 #define GPR_RBP 5
 #define GPR_RSI 6
@@ -37,6 +38,14 @@ struct fake_vcpu {
 };
 
 static struct fake_vcpu *by_fd[MAX_FDS];
+
+struct fake_region {
+	uint8_t *memory;
+	uint64_t gpa, bytes;	/* bytes 0: the end of the list */
+	bool read_only;
+};
+
+static struct fake_region regions[MAX_FDS][MAX_REGIONS];
 
 static int fake_info(const struct engine *engine, struct svmrt_info *info,
 		     struct engine_error *error)
@@ -61,18 +70,59 @@ static int fake_create_mem(const struct engine *engine, uint64_t bytes, struct e
 	return fd;
 }
 
+/* A VM's descriptor is closed behind our back: what it had goes with the next of its number. */
 static int fake_create_vm(const struct engine *engine, struct engine_error *error)
 {
 	int fd = eventfd(0, EFD_CLOEXEC);
 
 	(void)engine;
-	return fd < 0 ? engine_fail(error, errno, "eventfd", "") : fd;
+	if (fd < 0 || fd >= MAX_FDS)
+		return engine_fail(error, errno, "eventfd", "");
+	for (unsigned int i = 0; i < MAX_REGIONS && regions[fd][i].bytes; i++)
+		munmap(regions[fd][i].memory, regions[fd][i].bytes);
+	memset(regions[fd], 0, sizeof(regions[fd]));
+	return fd;
 }
 
 static int fake_map(int vm_fd, struct svmrt_map *map, struct engine_error *error)
 {
-	(void)vm_fd;
-	return map->mem_fd < 0 ? engine_fail(error, EBADF, "map", "no memory object") : 0;
+	struct fake_region *region = regions[vm_fd];
+
+	while (region->bytes)
+		region++;
+	if (region == regions[vm_fd] + MAX_REGIONS - 1)
+		return engine_fail(error, ENOSPC, "map", "");
+	region->memory = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, map->mem_fd,
+			      (off_t)map->offset);
+	if (region->memory == MAP_FAILED)
+		return engine_fail(error, errno, "map", "");
+	region->gpa = map->gpa;
+	region->bytes = map->bytes;
+	region->read_only = map->mode == SVMRT_MAP_RO;
+	return 0;
+}
+
+static int fake_access(int vm_fd, struct svmrt_access *access, struct engine_error *error)
+{
+	uint8_t *buffer = (uint8_t *)(uintptr_t)access->buffer;
+	bool write = access->flags & SVMRT_ACCESS_WRITE;
+
+	for (uint64_t i = 0; i < access->bytes; i++) {
+		const struct fake_region *region = regions[vm_fd];
+		uint64_t gpa = access->gpa + i;
+
+		while (region->bytes && gpa - region->gpa >= region->bytes)
+			region++;
+		if (!region->bytes)
+			return engine_fail(error, ENOENT, "access", "no memory there");
+		if (write && region->read_only)
+			return engine_fail(error, EACCES, "access", "read-only memory");
+		if (write)
+			region->memory[gpa - region->gpa] = buffer[i];
+		else
+			buffer[i] = region->memory[gpa - region->gpa];
+	}
+	return 0;
 }
 
 static int fake_policy(int vm_fd, struct svmrt_policy *policy, struct engine_error *error)
@@ -235,6 +285,8 @@ static int fake_run(int vcpu_fd)
 
 	if (run->dirty & SVMRT_DIRTY_GPR)
 		memcpy(vcpu->state.gpr, run->gpr, sizeof(run->gpr));
+	if (run->dirty & SVMRT_DIRTY_RIP)
+		vmcb_set_RIP(&vcpu->vmcb, run->rip);
 	run->dirty = 0;
 	while (vcpu->events) {
 		if (!put_event(vcpu))
@@ -279,7 +331,8 @@ void fake_engine_init(struct engine *engine)
 	*engine = (struct engine){
 		.name = "fake", .device = "no device",
 		.info = fake_info, .create_mem = fake_create_mem, .create_vm = fake_create_vm,
-		.map = fake_map, .policy = fake_policy, .create_vcpu = fake_create_vcpu,
+		.map = fake_map, .access = fake_access, .policy = fake_policy,
+		.create_vcpu = fake_create_vcpu,
 		.map_vcpu = fake_map_vcpu, .unmap_vcpu = fake_unmap_vcpu,
 		.run = fake_run, .kick = fake_kick, .stats = fake_stats, .image = fake_image,
 	};

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The types that parameters have: how a value is checked, the rule in words for who broke it, and
+ * the JSON Schema of the same rule for the OpenRPC document.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "limits.h"
+#include "rpc.h"
+
+#define MAX_EXACT 9007199254740991.0	/* 2^53 - 1 */
+#define MAX_TIMEOUT_MS 86400000.0
+#define MAX_NAMES 64
+#define MAX_RANGES 16
+#define U64_PATTERN "^0x[0-9a-f]{1,16}$"
+
+static bool take_number(const cJSON *item, double least, double most, struct rpc_arg *arg)
+{
+	double value = item->valuedouble;
+
+	if (!cJSON_IsNumber(item) || !(value >= least) || !(value <= most) ||
+	    value != (double)(uint64_t)value)
+		return false;
+	arg->number = (uint64_t)value;
+	return true;
+}
+
+bool rpc_u64(const cJSON *item, uint64_t *value)
+{
+	struct rpc_arg arg;
+	const char *text = item->valuestring;
+
+	if (!cJSON_IsString(item)) {
+		if (!take_number(item, 0, MAX_EXACT, &arg))
+			return false;
+		*value = arg.number;
+		return true;
+	}
+	if (strncmp(text, "0x", 2) || strlen(text) < 3 || strlen(text) > 18 ||
+	    strspn(text + 2, "0123456789abcdef") != strlen(text) - 2)
+		return false;
+	*value = strtoull(text, NULL, 16);
+	return true;
+}
+
+static bool is_name(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (!length || length > 64)
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_digest(const char *text)
+{
+	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+/* Two members of one name would be one value too many. */
+static bool is_first_of_name(const cJSON *object, const cJSON *member)
+{
+	return cJSON_GetObjectItemCaseSensitive(object, member->string) == member;
+}
+
+static bool is_registers(const cJSON *item)
+{
+	const cJSON *member;
+	uint64_t value;
+
+	if (!cJSON_IsObject(item) || !item->child)
+		return false;
+	cJSON_ArrayForEach(member, item)
+		if (!rpc_u64(member, &value) || !is_first_of_name(item, member))
+			return false;
+	return true;
+}
+
+static bool is_limits(const cJSON *item)
+{
+	const cJSON *member;
+	struct rpc_arg arg;
+
+	if (!cJSON_IsObject(item))
+		return false;
+	cJSON_ArrayForEach(member, item)
+		if ((strcmp(member->string, "run_time_ms") && strcmp(member->string, "exits")) ||
+		    !take_number(member, 1, MAX_EXACT, &arg) || !is_first_of_name(item, member))
+			return false;
+	return true;
+}
+
+static bool is_names(const cJSON *item)
+{
+	int count = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
+	const cJSON *name;
+
+	cJSON_ArrayForEach(name, item)
+		if (!cJSON_IsString(name) || !is_name(name->valuestring))
+			return false;
+	return count > 0 && count <= MAX_NAMES;
+}
+
+static bool is_range(const cJSON *item)
+{
+	const cJSON *first = cJSON_GetObjectItemCaseSensitive(item, "first");
+	const cJSON *last = cJSON_GetObjectItemCaseSensitive(item, "last");
+	uint64_t from, to;
+
+	return cJSON_IsObject(item) && cJSON_GetArraySize(item) == 2 && first && last &&
+		rpc_u64(first, &from) && rpc_u64(last, &to) && from <= to;
+}
+
+static bool is_ranges(const cJSON *item)
+{
+	int count = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
+	const cJSON *range;
+
+	cJSON_ArrayForEach(range, item)
+		if (!is_range(range))
+			return false;
+	return count > 0 && count <= MAX_RANGES;
+}
+
+static const char *take_text(const char *text, enum rpc_type type)
+{
+	switch (type) {
+	case RPC_TYPE_NAME:
+		return text && is_name(text) ? NULL :
+			"a string of 1 to 64 bytes without control characters";
+	case RPC_TYPE_DIGEST:
+		return text && is_digest(text) ? NULL :
+			"a template's identity, 64 lower-case hex digits";
+	case RPC_TYPE_BASE64:
+		return text ? NULL : "a string in base64";
+	default:
+		return text && (!strcmp(text, "lossy") || !strcmp(text, "lossless")) ? NULL :
+			"\"lossy\" or \"lossless\"";
+	}
+}
+
+static const char *take_structure(const cJSON *item, enum rpc_type type)
+{
+	switch (type) {
+	case RPC_TYPE_REGS:
+		return is_registers(item) ? NULL :
+			"an object of registers, each once, with integers or \"0x...\" strings";
+	case RPC_TYPE_LIMITS:
+		return is_limits(item) ? NULL :
+			"an object with run_time_ms and exits only, integers from 1 on";
+	case RPC_TYPE_NAMES:
+		return is_names(item) ? NULL : "an array of 1 to 64 names";
+	default:
+		return is_ranges(item) ? NULL :
+			"an array of 1 to 16 ranges {first, last}, integers or \"0x...\" strings, "
+			"first not above last";
+	}
+}
+
+const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg *arg)
+{
+	arg->given = true;
+	arg->json = item;
+	arg->text = cJSON_IsString(item) ? item->valuestring : NULL;
+	switch (type) {
+	case RPC_TYPE_NUMBER:
+		return take_number(item, 1, MAX_EXACT, arg) ? NULL : "an integer from 1 on";
+	case RPC_TYPE_INDEX:
+		return take_number(item, 0, MAX_EXACT, arg) ? NULL : "an integer from 0 on";
+	case RPC_TYPE_MS:
+		return take_number(item, 0, MAX_TIMEOUT_MS, arg) ? NULL :
+			"an integer from 0 to 86400000";
+	case RPC_TYPE_LENGTH:
+		return take_number(item, 1, LIMIT_ACCESS_BYTES, arg) ? NULL :
+			"an integer from 1 to 1048576";
+	case RPC_TYPE_U64:
+		return rpc_u64(item, &arg->number) ? NULL :
+			"an integer from 0 on, or a string like \"0x1f\"";
+	case RPC_TYPE_NAME:
+	case RPC_TYPE_DIGEST:
+	case RPC_TYPE_BASE64:
+	case RPC_TYPE_EVENT_MODE:
+		return take_text(arg->text, type);
+	case RPC_TYPE_REGS:
+	case RPC_TYPE_LIMITS:
+	case RPC_TYPE_NAMES:
+	case RPC_TYPE_RANGES:
+		return take_structure(item, type);
+	}
+	return "of a known type";
+}
+
+static cJSON *new_schema(const char *type)
+{
+	cJSON *schema = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(schema, "type", type);
+	return schema;
+}
+
+static cJSON *integer_schema(double least, double most)
+{
+	cJSON *schema = new_schema("integer");
+
+	cJSON_AddNumberToObject(schema, "minimum", least);
+	if (most < MAX_EXACT)
+		cJSON_AddNumberToObject(schema, "maximum", most);
+	return schema;
+}
+
+static cJSON *u64_schema(void)
+{
+	cJSON *schema = cJSON_CreateObject(), *text = new_schema("string");
+	cJSON *choices = cJSON_AddArrayToObject(schema, "oneOf");
+
+	cJSON_AddItemToArray(choices, integer_schema(0, MAX_EXACT));
+	cJSON_AddStringToObject(text, "pattern", U64_PATTERN);
+	cJSON_AddItemToArray(choices, text);
+	return schema;
+}
+
+static cJSON *text_schema(enum rpc_type type)
+{
+	cJSON *schema = new_schema("string"), *choices;
+
+	switch (type) {
+	case RPC_TYPE_NAME:
+		cJSON_AddNumberToObject(schema, "minLength", 1);
+		cJSON_AddNumberToObject(schema, "maxLength", 64);
+		break;
+	case RPC_TYPE_DIGEST:
+		cJSON_AddStringToObject(schema, "pattern", "^[0-9a-f]{64}$");
+		break;
+	case RPC_TYPE_BASE64:
+		cJSON_AddStringToObject(schema, "contentEncoding", "base64");
+		break;
+	default:
+		choices = cJSON_AddArrayToObject(schema, "enum");
+		cJSON_AddItemToArray(choices, cJSON_CreateString("lossy"));
+		cJSON_AddItemToArray(choices, cJSON_CreateString("lossless"));
+		break;
+	}
+	return schema;
+}
+
+static cJSON *array_schema(cJSON *items, double most)
+{
+	cJSON *schema = new_schema("array");
+
+	cJSON_AddItemToObject(schema, "items", items);
+	cJSON_AddNumberToObject(schema, "minItems", 1);
+	cJSON_AddNumberToObject(schema, "maxItems", most);
+	return schema;
+}
+
+/* An object that has the two members only. */
+static cJSON *pair_schema(const char *first, const char *second, cJSON *(*member)(void),
+			  bool required)
+{
+	cJSON *schema = new_schema("object"), *names;
+	cJSON *properties = cJSON_AddObjectToObject(schema, "properties");
+
+	cJSON_AddItemToObject(properties, first, member());
+	cJSON_AddItemToObject(properties, second, member());
+	if (required) {
+		names = cJSON_AddArrayToObject(schema, "required");
+		cJSON_AddItemToArray(names, cJSON_CreateString(first));
+		cJSON_AddItemToArray(names, cJSON_CreateString(second));
+	}
+	cJSON_AddFalseToObject(schema, "additionalProperties");
+	return schema;
+}
+
+static cJSON *positive_schema(void)
+{
+	return integer_schema(1, MAX_EXACT);
+}
+
+static cJSON *registers_schema(void)
+{
+	cJSON *schema = new_schema("object");
+
+	cJSON_AddItemToObject(schema, "additionalProperties", u64_schema());
+	cJSON_AddNumberToObject(schema, "minProperties", 1);
+	return schema;
+}
+
+cJSON *rpc_type_schema(enum rpc_type type)
+{
+	switch (type) {
+	case RPC_TYPE_NUMBER: return positive_schema();
+	case RPC_TYPE_INDEX: return integer_schema(0, MAX_EXACT);
+	case RPC_TYPE_MS: return integer_schema(0, MAX_TIMEOUT_MS);
+	case RPC_TYPE_LENGTH: return integer_schema(1, LIMIT_ACCESS_BYTES);
+	case RPC_TYPE_U64: return u64_schema();
+	case RPC_TYPE_REGS: return registers_schema();
+	case RPC_TYPE_LIMITS: return pair_schema("run_time_ms", "exits", positive_schema, false);
+	case RPC_TYPE_NAMES: return array_schema(text_schema(RPC_TYPE_NAME), MAX_NAMES);
+	case RPC_TYPE_RANGES:
+		return array_schema(pair_schema("first", "last", u64_schema, true), MAX_RANGES);
+	default: return text_schema(type);
+	}
+}

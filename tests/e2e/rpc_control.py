@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Control of VMs on the fake engine: moves between states, registers, memory, limits. Each case is
+a function; run one by name, or all. tests/cli/svmrund.bats lists them."""
+import base64
+import os
+import signal
+import sys
+import time
+from rpc_lib import template
+from rpc_streaming import (BROKEN, ENDLESS, SPIN, STOP, daemon, dropped_of, events_of, make, run,
+                           until_state)
+
+SOURCE = os.environ.get('SVMKIT_SRC', os.path.join(os.path.dirname(__file__), '..', '..'))
+
+
+def man_table(first):
+    """Rows of the column list in svmrund-rpc(7) whose first row begins with `first`."""
+    with open(os.path.join(SOURCE, 'man', 'svmrund-rpc.7')) as page:
+        lines = page.read().splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith('.It Sy ' + first + ' Ta'))
+    rows = []
+    while lines[at].startswith('.It '):
+        rows.append([cell.replace('Sy ', '') for cell in lines[at][4:].split(' Ta ')])
+        at += 1
+    return rows
+
+
+def in_state(client, state):
+    vm = make(client, rdi=BROKEN if state == 'failed' else SPIN)
+    if state != 'defined':
+        client.call('vm.start', vm=vm)
+    if state == 'paused':
+        client.call('vm.pause', vm=vm)
+    if state == 'stopped':
+        client.call('vm.stop', vm=vm)
+    if state == 'failed':
+        client.call('vm.wait', vm=vm)
+    assert client.call('vm.info', vm=vm)['state'] == state
+    return vm
+
+
+def every_move_in_every_state_does_what_the_man_page_says():
+    head, *rows = man_table('state')
+    assert len(rows) == 5 and len(head) == 6, rows
+    with daemon() as d:
+        c = d.client()
+        for state, *results in rows:
+            for move, result in zip(head[1:], results):
+                vm = in_state(c, state)
+                answer = c.raw(move, vm=vm)
+                if result == '-':
+                    error = answer['error']
+                    assert error['code'] == 2, (state, move, answer)
+                    assert 'VM %d is %s: no %s; ' % (vm, state, move) in error['message'], error
+                    assert c.call('vm.info', vm=vm)['state'] == state
+                elif result == 'gone':
+                    assert answer['result'] == {'vm': vm}, (state, move, answer)
+                    assert c.error('vm.info', vm=vm)['code'] == 1
+                else:
+                    assert answer['result'] == {'vm': vm, 'state': result}, (state, move, answer)
+                    assert c.call('vm.info', vm=vm)['state'] == result
+
+
+def a_paused_vm_stands_still_and_runs_on():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, vcpus=3, states=[{'rbx': 1000000, 'rdi': SPIN}, {'rdi': ENDLESS},
+                                      {'rdi': SPIN}])
+        c.call('vm.start', vm=vm)
+        for _ in range(3):
+            assert c.call('vm.pause', vm=vm) == {'vm': vm, 'state': 'paused'}
+            before = [v['events'] for v in c.call('stats.get', vm=vm)['vcpus']]
+            assert c.call('vm.wait', vm=vm, timeout_ms=100)['state'] == 'paused'
+            assert [v['events'] for v in c.call('stats.get', vm=vm)['vcpus']] == before
+            assert c.call('vcpu.get', vm=vm, vcpu=2)['regs']['rip'] == '0x1000'
+            number = c.call('events.subscribe', vm=vm)['subscription']
+            assert c.call('vm.resume', vm=vm) == {'vm': vm, 'state': 'running'}
+            assert c.note('exit')['seq'] >= 0
+            c.call('events.unsubscribe', subscription=number)
+        assert c.call('vm.stop', vm=vm)['state'] == 'stopped'
+
+
+def a_pause_reaches_vcpus_that_wait_for_a_reader():
+    with daemon() as d:
+        slow, other = d.client(), d.client()
+        vm = make(other, rbx=60000)
+        slow.call('events.subscribe', vm=vm, mode='lossless')
+        other.call('vm.start', vm=vm)
+        assert other.call('vm.wait', vm=vm, timeout_ms=300)['state'] == 'running'
+        assert other.call('vm.pause', vm=vm)['state'] == 'paused'
+        assert other.call('vm.resume', vm=vm)['state'] == 'running'
+        notes = until_state(slow)
+        while notes[-1][1]['state'] in ('paused', 'running'):
+            notes += until_state(slow)
+        assert [e['seq'] for e in events_of(notes)] == list(range(60000)), dropped_of(notes)
+
+
+def a_pause_of_a_run_that_ends_is_refused():
+    with daemon() as d:
+        c = d.client()
+        for _ in range(50):
+            vm = make(c, rbx=200, rdi=STOP)
+            c.call('vm.start', vm=vm)
+            answer = c.raw('vm.pause', vm=vm)
+            if 'result' in answer:
+                assert answer['result']['state'] == 'paused'
+                c.call('vm.resume', vm=vm)
+            else:
+                assert answer['error']['code'] == 2, answer
+            assert c.call('vm.wait', vm=vm)['state'] == 'stopped'
+            c.call('vm.destroy', vm=vm)
+
+
+def pause_and_resume_may_come_in_any_number():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, vcpus=2, states=[{'rdi': SPIN}, {'rdi': ENDLESS}])
+        c.call('vm.start', vm=vm)
+        for _ in range(300):
+            both = [c.request('vm.pause', vm=vm), c.request('vm.pause', vm=vm)]
+            answer = c.answer(both[0])
+            assert answer['result']['state'] == 'paused', answer
+            other = c.answer(both[1])   # together with the first, or when that was done already
+            assert 'result' in other or other['error']['code'] == 2, other
+            c.call('vm.resume', vm=vm)
+        assert c.call('vm.stop', vm=vm)['state'] == 'stopped'
+
+
+def watchers_hear_of_pause_and_resume():
+    with daemon() as d:
+        c, watcher = d.client(), d.client()
+        vm = make(c, rdi=SPIN)
+        watcher.call('console.attach', vm=vm)
+        c.call('vm.start', vm=vm)
+        for move in ('pause', 'resume', 'pause', 'stop'):
+            c.call('vm.' + move, vm=vm)
+        states = [watcher.note('vm.state') for _ in range(4)]
+        assert [s['state'] for s in states] == ['paused', 'running', 'paused', 'stopped'], states
+        assert [bool(s['end']) for s in states] == [False, False, False, True], states
+
+
+def sigterm_stops_a_paused_vm():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, rdi=ENDLESS)
+        c.call('vm.start', vm=vm)
+        c.call('vm.pause', vm=vm)
+        waiting = c.request('vm.wait', vm=vm)
+        d.process.send_signal(signal.SIGTERM)
+        assert c.answer(waiting)['result']['end']['reason'] == 'requested'
+        assert d.process.wait(20) == 0
+
+
+def registers_are_set_before_the_start_and_while_paused():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, rdi=SPIN, r15=0xffffffffffffffff)
+        assert c.call('vcpu.set', vm=vm, vcpu=0, regs={'rax': '0xffffffffffffffff', 'r8': 7}) == {
+            'vm': vm, 'vcpu': 0}
+        regs = c.call('vcpu.get', vm=vm, vcpu=0)['regs']
+        assert regs['rax'] == regs['r15'] == '0xffffffffffffffff' and regs['r8'] == '0x7', regs
+        assert regs['rip'] == '0x1000' and regs['rsp'] == '0x8000' and regs['rdi'] == '0x4', regs
+        c.call('vm.start', vm=vm)
+        assert c.error('vcpu.set', vm=vm, vcpu=0, regs={'rax': 1})['code'] == 2
+        c.call('vm.pause', vm=vm)
+        c.call('vcpu.set', vm=vm, vcpu=0, regs={'rip': 0x2000, 'rdi': STOP, 'rsp': 16})
+        got = c.call('vcpu.get', vm=vm, vcpu=0)
+        assert got['regs']['rip'] == got['vmcb']['rip'] == '0x2000', got['regs']
+        assert got['regs']['rsp'] == '0x10' and got['regs']['r8'] == '0x7', got['regs']
+        c.call('vm.resume', vm=vm)
+        assert c.call('vm.wait', vm=vm)['end']['reason'] == 'stop'
+        assert c.call('vcpu.get', vm=vm, vcpu=0)['regs']['r8'] == '0x7'
+        assert 'stopped' in c.error('vcpu.set', vm=vm, vcpu=0, regs={'rax': 1})['message']
+
+
+def registers_that_the_module_does_not_take_are_refused_whole():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, rbx=5)
+        for name in ('rflags', 'cr0', 'dr0', 'xcr0', 'eax', 'RAX'):
+            error = c.error('vcpu.set', vm=vm, vcpu=0, regs={'rbx': 9, name: 1})
+            assert error['code'] == -32602 and error['data'] == {'param': 'regs'}, error
+            assert name in error['message'] and 'rip' in error['message'], error
+        assert c.call('vcpu.get', vm=vm, vcpu=0)['regs']['rbx'] == '0x5'
+        assert c.error('vcpu.set', vm=vm, vcpu=1, regs={'rbx': 9})['code'] == 1
+
+
+def memory_is_read_and_written():
+    with daemon() as d:
+        c = d.client()
+        vm, other = make(c, rdi=SPIN), make(c, rdi=SPIN)
+        assert read(c, vm, 0x1000, 3) == b'\x0f\x01\xd9'
+        data = bytes(n * 7 & 255 for n in range(0x8000))
+        for state in ('defined', 'running', 'paused', 'stopped'):
+            if state != 'defined':
+                c.call('vm.' + {'running': 'start', 'paused': 'pause', 'stopped': 'stop'}[state],
+                       vm=vm)
+            gpa = '0x2ffd'
+            answer = c.call('memory.write', vm=vm, gpa=gpa, data=base64.b64encode(data).decode())
+            assert answer == {'vm': vm, 'gpa': gpa, 'bytes': 0x8000}, answer
+            assert read(c, vm, gpa, 0x8000) == data
+            assert read(c, vm, 0x2ffc, 2) == b'\0' + data[:1]
+            data = data[1:] + data[:1]
+        assert read(c, other, 0x3000, 16) == bytes(16)
+
+
+def read(client, vm, gpa, count):
+    answer = client.call('memory.read', vm=vm, gpa=gpa, bytes=count)
+    assert answer['bytes'] == count, answer
+    return base64.b64decode(answer['data'])
+
+
+def memory_that_is_not_there_is_named():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c)
+        for gpa in (0x10000, 0xffff, '0xffffffffffffffff'):
+            error = c.error('memory.read', vm=vm, gpa=gpa, bytes=2)
+            assert error['code'] == -32602 and error['data'] == {'param': 'gpa'}, error
+            assert 'no memory there' in error['message'], error
+        for data in ('', 'A', '####'):
+            error = c.error('memory.write', vm=vm, gpa=0, data=data)
+            assert error['code'] == -32602 and error['data'] == {'param': 'data'}, error
+        too_much = base64.b64encode(bytes(0x100001)).decode()
+        error = c.error('memory.write', vm=vm, gpa=0, data=too_much + 'AAAA')
+        assert error['code'] == 3 and error['data']['limit'] == 'access_bytes', error
+
+
+def answers_that_nobody_reads_hold_back_the_next_requests():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, memory=0x200000)
+        asked = [c.request('memory.read', vm=vm, gpa=0, bytes=0x100000) for _ in range(40)]
+        assert d.client().call('vm.info', vm=vm)['state'] == 'defined'
+        for ident in asked:
+            assert c.answer(ident)['result']['bytes'] == 0x100000
+        assert c.notes == []
+
+
+def limits_end_the_run_and_are_named():
+    with daemon() as d:
+        c = d.client()
+        for limits, registers, name in [({'run_time_ms': 100}, {'rdi': SPIN}, 'run_time_ms'),
+                                        ({'exits': 5000}, {'rdi': ENDLESS}, 'exits'),
+                                        ({'exits': 10 ** 15, 'run_time_ms': 60}, {'rdi': ENDLESS},
+                                         'run_time_ms')]:
+            digest = c.load(template(**registers))
+            vm = c.call('vm.create', template=digest, limits=limits)['vm']
+            assert c.call('vm.info', vm=vm)['limits'] == limits
+            answer = run(c, vm)
+            assert answer['state'] == 'stopped', answer
+            assert answer['end']['reason'] == 'limit' and answer['end']['limit'] == name, answer
+            assert name in answer['end']['text'] and answer['end']['exit'] is None, answer
+            exits = c.call('stats.get', vm=vm)['vcpus'][0]['exits'].get('RDTSC', 0)
+            assert name != 'exits' or exits >= 5000
+
+
+def a_run_within_its_limits_ends_by_itself():
+    with daemon() as d:
+        c = d.client()
+        digest = c.load(template(rbx=100))
+        vm = c.call('vm.create', template=digest, limits={'exits': 101})['vm']
+        assert run(c, vm)['end']['reason'] == 'stop'
+        assert 'limit' not in c.call('vm.info', vm=vm)['end']
+
+
+def a_paused_vm_uses_no_run_time():
+    """Whatever ran before the pause was less than what passed here: the rest comes after it."""
+    with daemon() as d:
+        c = d.client()
+        digest = c.load(template(rdi=SPIN))
+        vm = c.call('vm.create', template=digest, limits={'run_time_ms': 500})['vm']
+        begin = time.monotonic()
+        c.call('vm.start', vm=vm)
+        c.call('vm.pause', vm=vm)
+        before = time.monotonic() - begin
+        assert c.call('vm.wait', vm=vm, timeout_ms=600)['state'] == 'paused'
+        begin = time.monotonic()
+        c.call('vm.resume', vm=vm)
+        assert c.call('vm.wait', vm=vm)['end']['limit'] == 'run_time_ms'
+        assert time.monotonic() - begin >= 0.49 - before
+
+
+if __name__ == '__main__':
+    CASES = [name for name, value in list(globals().items())
+             if callable(value) and value.__module__ == '__main__' and name.count('_') > 1]
+    for case in sys.argv[1:] or CASES:
+        print('#', case, flush=True)
+        globals()[case]()
