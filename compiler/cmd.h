@@ -12,7 +12,7 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_compile, cmd_check, cmd_diff, cmd_dump, cmd_explain, cmd_profile;
+extern const struct command cmd_compile, cmd_check, cmd_decompile, cmd_diff, cmd_dump, cmd_explain, cmd_profile;
 
 /* Options that compile and check share. */
 struct cmd_options {

@@ -148,6 +148,13 @@ const char *flags_name(const char *reg, size_t index)
 	return f ? f->name : NULL;
 }
 
+uint64_t flags_bit(const char *reg, size_t index)
+{
+	const int row = find_register(reg);
+
+	return row < 0 ? 0 : 1ULL << registers[row].flags[index].bit;
+}
+
 void flags_text(const char *reg, uint64_t value, char *text, size_t bytes)
 {
 	const int index = find_register(reg);

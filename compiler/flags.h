@@ -9,6 +9,9 @@
 /* Name number `index` of the register's bits, or NULL. */
 const char *flags_name(const char *reg, size_t index);
 
+/* Its mask. */
+uint64_t flags_bit(const char *reg, size_t index);
+
 void flags_text(const char *reg, uint64_t value, char *text, size_t bytes);
 
 #endif

@@ -41,11 +41,13 @@ libsvmc_a_SOURCES = \
 	compiler/spec_expect.c \
 	compiler/spec_memory.c \
 	compiler/spec_msrs.c \
+	compiler/spec_segments.c compiler/segments.h \
 	compiler/spec_vcpus.c \
 	compiler/suggest.c compiler/suggest.h \
 	compiler/svmc.h \
 	compiler/tool.c compiler/tool.h \
 	compiler/vars.c compiler/vars.h \
+	lib/json_b64.c lib/json_b64.h \
 	compiler/yaml.c
 
 bin_PROGRAMS += svmc
@@ -53,10 +55,15 @@ svmc_SOURCES = \
 	compiler/cmd.c compiler/cmd.h \
 	compiler/cmd_check.c \
 	compiler/cmd_compile.c \
+	compiler/cmd_decompile.c \
 	compiler/cmd_diff.c \
 	compiler/cmd_dump.c \
 	compiler/cmd_explain.c \
 	compiler/cmd_profile.c \
+	compiler/decompile.c compiler/decompile.h \
+	compiler/decompile_memory.c \
+	compiler/decompile_tables.c \
+	compiler/decompile_vcpus.c \
 	compiler/diff.c compiler/diff.h \
 	compiler/diff_contents.c \
 	compiler/dump.h \

@@ -5,7 +5,7 @@
 #include "cmd.h"
 
 static const struct command *const commands[] = {
-	&cmd_compile, &cmd_check, &cmd_diff, &cmd_dump, &cmd_explain, &cmd_profile,
+	&cmd_compile, &cmd_check, &cmd_decompile, &cmd_diff, &cmd_dump, &cmd_explain, &cmd_profile,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "profile.h"
 #include "read.h"
+#include "segments.h"
 #include "spec_read.h"
 #include "spec_tables.h"
 
@@ -89,6 +90,7 @@ static const struct key keys[] = {
 	{ "control", spec_read_control, false, PART_CONTROL },
 	{ "vcpus", spec_read_vcpus, false, PART_VCPUS },
 	{ "payload", spec_read_payload, true, PART_PAYLOAD },
+	{ "segments", spec_read_segments, false, PART_PAYLOAD },
 	{ "cpuid", spec_read_cpuid, false, PART_CPUID },
 	{ "msrs", spec_read_msrs, false, PART_MSRS },
 	{ "devices", spec_read_devices, false, PART_DEVICES },

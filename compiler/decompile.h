@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a template back to a spec. The parts print into a stream what differs from the profile; they
+ * do not judge: the command compiles the result again and compares the bytes.
+ */
+#ifndef SVMC_DECOMPILE_H
+#define SVMC_DECOMPILE_H
+
+#include <stdio.h>
+#include "comp.h"
+
+struct decompile {
+	FILE *out;
+	const struct svmt_view *view;
+	struct comp *c;			/* profile, regions and vCPU sets of the template */
+	struct comp *base;		/* one vCPU as the profile has it */
+};
+
+/*
+ * Print the spec of the template. Returns 0, or -1 with the reason in `error` when the template has
+ * what the language has no words for.
+ */
+int decompile(FILE *out, const struct svmt_view *view, char error[256]);
+
+/* The parts, in the order of the spec. */
+void decompile_memory(struct decompile *d);
+void decompile_vcpus(struct decompile *d);
+void decompile_control(struct decompile *d);
+void decompile_cpuid(struct decompile *d);
+void decompile_msrs(struct decompile *d);
+void decompile_devices(struct decompile *d);
+void decompile_exits(struct decompile *d);
+void decompile_allow(struct decompile *d);
+void decompile_expect(struct decompile *d);
+
+/*
+ * Find out which vCPUs use the tables that svmc builds, and mark the others' cr3 and gdtr.base as
+ * set by the spec. Afterwards c->spec.contents has the built tables and nothing else.
+ */
+void decompile_find_tables(struct decompile *d);
+
+/* Page of initial memory at `gpa`; zeroes where the template stores none. */
+const uint8_t *decompile_page(const struct svmt_view *view, uint64_t gpa);
+
+/* A double-quoted YAML scalar. */
+void decompile_text(FILE *out, const char *text);
+
+/* Address or size: with the largest unit that leaves a whole number, else hexadecimal. */
+void decompile_size(FILE *out, uint64_t value);
+
+#endif

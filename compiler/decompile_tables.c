@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/* Tables of a decompiled template: CPUID, MSRs, devices, exits and what a run is expected to do. */
+#include <inttypes.h>
+#include <string.h>
+#include "decompile.h"
+#include "dump.h"
+#include "spec_tables.h"
+
+static bool same_key(const struct svmrt_cpuid_row *a, const struct svmrt_cpuid_row *b)
+{
+	return a->leaf == b->leaf && a->flags == b->flags && a->subleaf == b->subleaf;
+}
+
+/* Row of `base: host`, or NULL. */
+static const struct svmrt_cpuid_row *host_row(const struct svmrt_cpuid_row *like)
+{
+	size_t count;
+	const struct svmrt_cpuid_row *rows = cpuid_host_rows(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (same_key(&rows[i], like))
+			return &rows[i];
+	return NULL;
+}
+
+static bool from_host(const struct svmt_view *view)
+{
+	for (uint32_t i = 0; i < view->cpuid_count; i++)
+		for (unsigned int reg = 0; reg < 4; reg++)
+			if (view->cpuid[i].keep[reg])
+				return true;
+	return false;
+}
+
+static void print_cpuid_row(struct decompile *d, const struct svmrt_cpuid_row *row,
+			    const struct svmrt_cpuid_row *base)
+{
+	static const struct svmrt_cpuid_row nothing;
+	static const char *const names[] = { "eax", "ebx", "ecx", "edx" };
+
+	if (!base)
+		base = &nothing;
+	fprintf(d->out, "    - { leaf: 0x%" PRIx32, row->leaf);
+	if (row->flags & SVMRT_CPUID_SUBLEAF)
+		fprintf(d->out, ", subleaf: 0x%" PRIx32, row->subleaf);
+	for (unsigned int reg = 0; reg < 4; reg++)
+		if (row->keep[reg] != base->keep[reg] || row->set[reg] != base->set[reg])
+			fprintf(d->out, ", %s: 0x%" PRIx32, names[reg], row->set[reg]);
+	fprintf(d->out, " }\n");
+}
+
+void decompile_cpuid(struct decompile *d)
+{
+	const bool host = from_host(d->view);
+	bool begun = false;
+
+	if (!d->view->cpuid_count)
+		return;
+	fprintf(d->out, "cpuid:\n  base: %s\n", host ? "host" : "none");
+	for (uint32_t i = 0; i < d->view->cpuid_count; i++) {
+		const struct svmrt_cpuid_row *row = &d->view->cpuid[i];
+		const struct svmrt_cpuid_row *base = host ? host_row(row) : NULL;
+
+		if (base && !memcmp(row, base, sizeof(*row)))
+			continue;
+		if (!begun)
+			fprintf(d->out, "  set:\n");
+		begun = true;
+		print_cpuid_row(d, row, base);
+	}
+}
+
+void decompile_msrs(struct decompile *d)
+{
+	if (d->view->msr_count)
+		fprintf(d->out, "msrs:\n");
+	for (uint32_t i = 0; i < d->view->msr_count; i++) {
+		const struct svmrt_msr_row *r = &d->view->msrs[i];
+
+		fprintf(d->out, "  - { index: 0x%" PRIx32, r->first);
+		if (r->first != r->last)
+			fprintf(d->out, "-0x%" PRIx32, r->last);
+		if (r->read == SVMRT_MSR_VALUE)
+			fprintf(d->out, ", read: 0x%" PRIx64, (uint64_t)r->value);
+		else
+			fprintf(d->out, ", read: %s", dump_msr_access(r->read));
+		fprintf(d->out, ", write: %s }\n", dump_msr_access(r->write));
+	}
+}
+
+void decompile_devices(struct decompile *d)
+{
+	if (d->view->device_count)
+		fprintf(d->out, "devices:\n");
+	for (uint32_t i = 0; i < d->view->device_count; i++) {
+		const struct svmt_device *v = &d->view->devices[i];
+
+		if (v->type == SVMT_DEV_UART)
+			fprintf(d->out, "  - { uart: com%" PRIu32 ", at: 0x%" PRIx64
+				", irq: %" PRIu32 " }\n", v->index + 1, (uint64_t)v->at, v->irq);
+		else
+			fprintf(d->out, "  - { debug_exit: 0x%" PRIx64 " }\n", (uint64_t)v->at);
+	}
+}
+
+static void print_rule(struct decompile *d, const char *name, const struct svmrt_exit_rule *r)
+{
+	fprintf(d->out, "  %s: { do: %s, event: ", name, svmrt_action_name(r->action));
+	if (r->event == SVMRT_EVENT_SAMPLE)
+		fprintf(d->out, "sample %" PRIu32, r->sample);
+	else
+		fprintf(d->out, "%s", svmrt_event_class_name(r->event));
+	if (r->action == SVMRT_DO_INJECT && r->vector == SVMRT_VECTOR_SAME)
+		fprintf(d->out, ", vector: same");
+	else if (r->action == SVMRT_DO_INJECT)
+		fprintf(d->out, ", vector: %u", r->vector);
+	fprintf(d->out, " }\n");
+}
+
+void decompile_exits(struct decompile *d)
+{
+	bool begun = false;
+
+	for (uint32_t i = 0; i < d->view->exit_count; i++) {
+		const struct svmrt_exit_rule *r = &d->view->exits[i];
+		const struct svm_exit_info *info = svm_exit_by_code(r->code);
+
+		if (!info || !memcmp(r, &d->c->spec.exits[info - svm_exits].rule, sizeof(*r)))
+			continue;
+		if (!begun)
+			fprintf(d->out, "exits:\n");
+		begun = true;
+		print_rule(d, info->name, r);
+	}
+}
+
+/* Hex strings are numbers of the language; only `serial` is a text. */
+static void print_json(struct decompile *d, const cJSON *value)
+{
+	const cJSON *child;
+	const bool map = cJSON_IsObject(value);
+
+	if (cJSON_IsString(value) && value->string && !strcmp(value->string, "serial")) {
+		decompile_text(d->out, value->valuestring);
+	} else if (cJSON_IsString(value)) {
+		fprintf(d->out, "%s", value->valuestring);
+	} else if (cJSON_IsBool(value)) {
+		fprintf(d->out, "%s", cJSON_IsTrue(value) ? "true" : "false");
+	} else if (cJSON_IsNumber(value)) {
+		fprintf(d->out, "%.0f", value->valuedouble);
+	} else {
+		fprintf(d->out, map ? "{" : "[");
+		cJSON_ArrayForEach(child, value) {
+			fprintf(d->out, "%s", child == value->child ? " " : ", ");
+			if (map)
+				fprintf(d->out, "%s: ", child->string);
+			print_json(d, child);
+		}
+		fprintf(d->out, map ? " }" : " ]");
+	}
+}
+
+/* A time with the largest unit that leaves a whole number. */
+static void print_time(struct decompile *d, const cJSON *value)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s" };
+	uint64_t many = cJSON_IsNumber(value) ? (uint64_t)value->valuedouble : 0;
+	unsigned int unit = 0;
+
+	for (; unit < 3 && many && many % 1000 == 0; unit++)
+		many /= 1000;
+	fprintf(d->out, "  within: %" PRIu64 "%s\n", many, units[unit]);
+}
+
+void decompile_expect(struct decompile *d)
+{
+	cJSON *expect = d->view->expect ? cJSON_ParseWithLength(d->view->expect,
+								(size_t)d->view->expect_bytes) : NULL;
+	const cJSON *child;
+
+	if (!expect)
+		return;
+	fprintf(d->out, "expect:%s\n", expect->child ? "" : " {}");
+	cJSON_ArrayForEach(child, expect) {
+		if (!strcmp(child->string, "within_ns")) {
+			print_time(d, child);
+			continue;
+		}
+		fprintf(d->out, "  %s: ", child->string);
+		print_json(d, child);
+		fputc('\n', d->out);
+	}
+	cJSON_Delete(expect);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* vCPUs and the control area of a decompiled template, relative to the profile. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "checks/checks.h"
+#include "decompile.h"
+#include "flags.h"
+#include "memory.h"
+#include "number.h"
+#include "profile.h"
+#include "spec_read.h"
+#include "spec_tables.h"
+
+static uint64_t get(const struct svmk_vmcb *vmcb, const struct vmcb_field_info *f)
+{
+	return vmcb_get_field(vmcb, f->offset, f->bytes, f->hi, f->lo);
+}
+
+static bool differs(const struct decompile *d, const struct vmcb_field_info *f)
+{
+	return get(d->c->spec.vmcb, f) != get(d->base->spec.vmcb, f);
+}
+
+/* Fields that svmc points at the tables it builds must be told when it would not do so. */
+static bool must_tell(const struct decompile *d, const struct vmcb_field_info *f)
+{
+	const struct profile *profile = d->c->spec.profile;
+	const bool gdt = profile->builds_gdt && !spec_sets_field(d->c, "gdtr.base");
+
+	if (profile->builds_page_tables && !strcmp(f->name, "cr3"))
+		return spec_sets_field(d->c, "cr3");
+	if (profile->builds_gdt && !strcmp(f->name, "gdtr.base"))
+		return !gdt;
+	if (gdt && !strcmp(f->name, "gdtr.limit"))
+		return false;
+	if (gdt && !strcmp(f->name, "tr.base"))
+		return spec_sets_field(d->c, "tr.base");
+	return differs(d, f);
+}
+
+/* Bit names, if they say all of the value, else the number. */
+static void print_value(struct decompile *d, const struct vmcb_field_info *f)
+{
+	const uint64_t value = get(d->c->spec.vmcb, f);
+	char text[256], *name, *rest = text;
+	uint64_t always = !strcmp(f->name, "cr0") ? 1 << 4 : !strcmp(f->name, "rflags") ? 2 : 0;
+	uint64_t named = always;
+
+	for (size_t i = 0; flags_name(f->name, i); i++)
+		named |= flags_bit(f->name, i);
+	if (!has_flags(f->name) || value & ~named || (value & always) != always) {
+		fprintf(d->out, "0x%" PRIx64, value);
+		return;
+	}
+	flags_text(f->name, value, text, sizeof(text));
+	fputc('[', d->out);
+	while ((name = strsep(&rest, " ")) != NULL)
+		fprintf(d->out, "%s%s", name == text ? "" : ", ", name);
+	fputc(']', d->out);
+}
+
+/* "es" of es.base; 0 for a field that is no part of a segment. */
+static size_t segment_length(const struct vmcb_field_info *f)
+{
+	const char *dot = strchr(f->name, '.');
+
+	return dot ? (size_t)(dot - f->name) : 0;
+}
+
+static void indent(struct decompile *d, unsigned int depth)
+{
+	fprintf(d->out, "%*s", (int)depth, "");
+}
+
+/* Parts of one segment on one line; returns the row behind it. */
+static size_t print_segment(struct decompile *d, size_t first, unsigned int depth)
+{
+	const size_t length = segment_length(&vmcb_fields[first]);
+	bool begun = false;
+	size_t i;
+
+	for (i = first; i < vmcb_field_count; i++) {
+		const struct vmcb_field_info *f = &vmcb_fields[i];
+
+		if (strncmp(f->name, vmcb_fields[first].name, length + 1))
+			break;
+		if (!must_tell(d, f))
+			continue;
+		if (!begun) {
+			indent(d, depth);
+			fprintf(d->out, "%.*s: { ", (int)length, f->name);
+		}
+		fprintf(d->out, "%s%s: 0x%" PRIx64, begun ? ", " : "", f->name + length + 1,
+			get(d->c->spec.vmcb, f));
+		begun = true;
+	}
+	if (begun)
+		fprintf(d->out, " }\n");
+	return i;
+}
+
+static void print_fields(struct decompile *d, unsigned int depth)
+{
+	for (size_t i = 0; i < vmcb_field_count;) {
+		const struct vmcb_field_info *f = &vmcb_fields[i];
+
+		if (f->save && segment_length(f)) {
+			i = print_segment(d, i, depth);
+			continue;
+		}
+		if (vcpus_take_field(f) && must_tell(d, f)) {
+			indent(d, depth);
+			fprintf(d->out, "%s: ", f->name);
+			print_value(d, f);
+			fputc('\n', d->out);
+		}
+		i++;
+	}
+}
+
+static void print_word(struct decompile *d, const char *name, uint64_t value, uint64_t base,
+		       unsigned int depth)
+{
+	if (value == base)
+		return;
+	indent(d, depth);
+	fprintf(d->out, "%s: 0x%" PRIx64 "\n", name, value);
+}
+
+static void print_words(struct decompile *d, unsigned int depth)
+{
+	const struct svmrt_vcpu_state *state = d->c->spec.state, *base = d->base->spec.state;
+	static const char *const dr[] = { "dr0", "dr1", "dr2", "dr3" };
+
+	for (unsigned int i = 0; i < 16; i++)
+		print_word(d, svmrt_gpr_name[i], state->gpr[i], base->gpr[i], depth);
+	for (unsigned int i = 0; i < 4; i++)
+		print_word(d, dr[i], state->dr[i], base->dr[i], depth);
+	print_word(d, "xcr0", state->xcr0, base->xcr0, depth);
+}
+
+/* Registers of the selected set under `head`, which is left out with them when none is told. */
+static void print_state(struct decompile *d, const char *head, unsigned int depth)
+{
+	FILE *out = d->out;
+	char *text = NULL;
+	size_t length = 0;
+
+	d->out = open_memstream(&text, &length);
+	if (!d->out)
+		longjmp(d->c->arena.out_of_memory, 1);
+	print_fields(d, depth);
+	print_words(d, depth);
+	fclose(d->out);
+	d->out = out;
+	if (length)
+		fprintf(out, "%s%s", head, text);
+	free(text);
+}
+
+void decompile_vcpus(struct decompile *d)
+{
+	const struct spec *spec = &d->c->spec;
+
+	fprintf(d->out, "vcpus:\n");
+	if (spec->set_count == 1) {
+		fprintf(d->out, "  count: %" PRIu32 "\n", spec->vcpu_count);
+		print_state(d, "  state:\n", 4);
+		return;
+	}
+	for (size_t i = 0; i < spec->set_count; i++) {
+		const struct vcpu_set *set = &spec->sets[i];
+
+		fprintf(d->out, "  - at: %" PRIu32, set->first);
+		if (set->first != set->last)
+			fprintf(d->out, "-%" PRIu32, set->last);
+		fputc('\n', d->out);
+		spec_select_set(d->c, i);
+		print_state(d, "    state:\n", 6);
+	}
+	spec_select_set(d->c, 0);
+}
+
+static bool intercept(const struct comp *c, const struct svm_intercept_info *row)
+{
+	return vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit;
+}
+
+/* Signed names of the intercepts that differ from the profile's; returns whether there are any. */
+static bool print_intercepts(struct decompile *d)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < svm_intercept_count; i++) {
+		const struct svm_intercept_info *row = &svm_intercepts[i];
+
+		if (intercept(d->c, row) == intercept(d->base, row))
+			continue;
+		fprintf(d->out, count ? ", " : "control:\n  intercepts: [ ");
+		fprintf(d->out, "%c%s", intercept(d->c, row) ? '+' : '-', row->name);
+		count++;
+	}
+	if (count)
+		fprintf(d->out, " ]\n");
+	return count;
+}
+
+void decompile_control(struct decompile *d)
+{
+	bool begun = print_intercepts(d);
+
+	for (size_t i = 0; i < vmcb_field_count; i++) {
+		const struct vmcb_field_info *f = &vmcb_fields[i];
+
+		if (!control_takes_field(f) || !differs(d, f))
+			continue;
+		fprintf(d->out, begun ? "  " : "control:\n  ");
+		begun = true;
+		for (const char *p = f->name; *p; p++)
+			fputc(tolower((unsigned char)*p), d->out);
+		fprintf(d->out, ": 0x%" PRIx64 "\n", get(d->c->spec.vmcb, f));
+	}
+}
+
+/* The checks of save states that find something, asked one by one. */
+void decompile_allow(struct decompile *d)
+{
+	struct spec *spec = &d->c->spec;
+	const struct check *check;
+	unsigned int count = 0;
+
+	if (!(d->view->header->flags & SVMT_F_ILLEGAL_STATE))
+		return;
+	for (size_t i = 0; (check = check_next(i)) != NULL; i++) {
+		const char *name = check->name;
+
+		if (check->kind != CHECK_KIND_SAVE)
+			continue;
+		spec->allow = &name;
+		spec->allow_count = 1;
+		spec->illegal_state = false;
+		for (size_t set = 0; set < spec->set_count; set++) {
+			spec_select_set(d->c, set);
+			check->run(d->c, check);
+		}
+		if (spec->illegal_state)
+			fprintf(d->out, "%s%s", count++ ? ", " : "allow: [ ", name);
+	}
+	spec->allow_count = 0;
+	spec_select_set(d->c, 0);
+	if (count)
+		fprintf(d->out, " ]\n");
+}
