@@ -173,7 +173,7 @@ int svmrt_control_build(struct svmk_vmcb *out, const struct svmk_vmcb *in,
 	vmcb_set_IOPM_BASE_PA(out, addresses->iopm);
 	vmcb_set_MSRPM_BASE_PA(out, addresses->msrpm);
 	vmcb_set_N_CR3(out, addresses->n_cr3);
-	vmcb_set_GUEST_ASID(out, features->asid);
+	vmcb_set_GUEST_ASID(out, features->first_asid);
 	vmcb_set_TLB_CONTROL(out, 1);
 	vmcb_set_VMCB_CLEAN(out, 0);
 	return 0;

@@ -14,7 +14,7 @@ struct svmrt_host_features {
 	__u32 svm_edx;		/* CPUID 8000_000A EDX */
 	__u32 ext_ebx;		/* CPUID 8000_0008 EBX */
 	_Bool invpcid;
-	__u32 asid;		/* the ASID that guests get */
+	__u32 first_asid, last_asid;	/* the ASIDs that guests may get */
 };
 
 /* Host physical addresses, encryption bit included, that only the module knows. */

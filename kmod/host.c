@@ -85,8 +85,9 @@ static void read_features(void)
 	if (cpuid_eax(0x80000000) >= 0x80000008)
 		f->ext_ebx = cpuid_ebx(0x80000008);
 	f->invpcid = boot_cpu_has(X86_FEATURE_INVPCID);
-	/* D6: an ASID above the SEV range, where there is one; never 0, which is the host's. */
-	f->asid = sev_asids + 1 < asids ? sev_asids + 1 : 1;
+	/* D6: ASIDs above the SEV range, where there are any; never 0, which is the host's. */
+	f->first_asid = sev_asids + 1 < asids ? sev_asids + 1 : 1;
+	f->last_asid = asids - 1;
 
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE)) {
 		svmrt_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
@@ -131,6 +132,8 @@ static void claim_this_cpu(void *data)
 	if (boot_cpu_has(X86_FEATURE_XSAVES))
 		rdmsrl(MSR_IA32_XSS, host->xss);
 	host->last_vm = 0;
+	svmrt_asid_reset(&host->asid, svmrt_host_features.first_asid,
+			 svmrt_host_features.last_asid, svm_features & BIT(6));
 	host->claimed = true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <linux/percpu.h>
 #include <linux/types.h>
+#include "asid.h"
 
 struct page;
 
@@ -15,6 +16,7 @@ struct svmrt_host_cpu {
 	struct page *hsave;	/* VM_HSAVE_PA */
 	struct page *save;	/* the host's own VMSAVE area (B3) */
 	u64 old_hsave;
+	struct svmrt_asid_cpu asid;
 	u64 tsc_aux, xss;	/* the host's own, constant while it runs */
 	u64 last_vm;		/* id of the VM that ran last here, for the IBPB (B9) */
 	bool claimed;

@@ -122,7 +122,8 @@ void *svmrt_npt_peek(struct svmrt_vm *vm, u64 gpa, bool write)
 
 /*
  * D3: a present entry was replaced. Every vCPU of the VM that is in a slice leaves guest mode
- * before we go on (the IPI is only taken after #VMEXIT), and each entry flushes (tlb=always).
+ * before we go on (the IPI is only taken after #VMEXIT), and its next
+ * entry sees the new generation and flushes.
  */
 static void npt_flush_others(struct svmrt_vm *vm)
 {

@@ -5,6 +5,7 @@
  * lossless ring) ends the slice and happens here, in process context.
  */
 #include <linux/interrupt.h>
+#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <asm/fpu/api.h>
@@ -51,6 +52,48 @@ static void take_host_interrupts(struct svmrt_vcpu *vcpu)
 	local_irq_disable();
 }
 
+/*
+ * tlb=always flushes at every entry and believes no clean bit: slow, and right even where the model
+ * of asid.c were wrong. It is the default until the module has passed its tests on AMD silicon.
+ */
+static bool tlb_always = true;
+
+static int set_tlb(const char *value, const struct kernel_param *param)
+{
+	if (sysfs_streq(value, "always"))
+		tlb_always = true;
+	else if (sysfs_streq(value, "asid"))
+		tlb_always = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int get_tlb(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%s\n", tlb_always ? "always" : "asid");
+}
+
+static const struct kernel_param_ops tlb_ops = { .set = set_tlb, .get = get_tlb };
+module_param_cb(tlb, &tlb_ops, NULL, 0444);
+MODULE_PARM_DESC(tlb, "always (default): flush at every entry; asid: flush when it is needed");
+
+#define ALL_CLEAN 0x1fff	/* bits 12:0, APM volume 2, 15.15.3 */
+
+static void plan_tlb(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
+{
+	struct svmrt_asid_plan plan;
+
+	if (tlb_always)
+		return;
+	plan = svmrt_asid_enter(&host->asid, &vcpu->asid, READ_ONCE(vcpu->vm->npt_generation));
+	if (vmcb_get_GUEST_ASID(vcpu->vmcb) != plan.asid)
+		vmcb_set_GUEST_ASID(vcpu->vmcb, plan.asid);
+	vmcb_set_TLB_CONTROL(vcpu->vmcb, plan.tlb_control);
+	if (!plan.clean)
+		vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
+}
+
 /* One VMRUN. Reasons to leave are looked at with interrupts off, right before it (C12). */
 static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
 {
@@ -65,12 +108,15 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 		return SVMRT_LEAVE_LOST;
 
 	vmcb_set_EVENTINJ(vcpu->vmcb, vcpu->pending_event);
+	plan_tlb(vcpu, host);
 	copy_inputs(vcpu);
 	if (svmrt_enter(vcpu->gpr, __sme_set(__pa(vcpu->vmcb)),
 			__sme_set(page_to_phys(host->save))))
 		return SVMRT_LEAVE_LOST;
 	vcpu->pending_event = 0;
 	vcpu->stats.entries++;
+	if (!tlb_always)
+		vmcb_set_VMCB_CLEAN(vcpu->vmcb, ALL_CLEAN);	/* setters take bits away again */
 	svmrt_state_check_xcr0(vcpu);
 	leave = svmrt_handle_exit(vcpu);
 	if (leave == SVMRT_LEAVE_HOST) {
@@ -105,12 +151,11 @@ static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
 	smp_mb(); /* cpu before the look at nested entries and kicks; pairs with npt.c and kick */
 	vcpu->stats.slices++;
 	barrier_between_vms(vcpu, host);
-	/*
-	 * tlb=always: flush at every entry and trust no clean bit (B16, B17). The processor changes
-	 * neither word and setters only clear clean bits, so once a slice is enough.
-	 */
-	vmcb_set_TLB_CONTROL(vcpu->vmcb, 1);
-	vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
+	if (tlb_always) {
+		/* The processor changes neither word and setters only clear clean bits. */
+		vmcb_set_TLB_CONTROL(vcpu->vmcb, SVMRT_TLB_FLUSH_ALL);
+		vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
+	}
 	svmrt_state_load(vcpu, &host_state);
 	/* B3: the host's half of VMLOAD/VMSAVE; nothing in a slice changes it. */
 	asm volatile("vmsave %0" : : "a" (__sme_set(page_to_phys(host->save))) : "memory");

@@ -18,6 +18,7 @@
 #include <linux/xarray.h>
 #include <svmkit/svmrt.h>
 #include <svmkit/vmcb.h>
+#include "asid.h"
 #include "compat.h"
 #include "control.h"
 
@@ -158,6 +159,7 @@ struct svmrt_vcpu {
 	bool populate_write;
 	char text[SVMRT_ERROR_BYTES];	/* for SVMRT_RUN_BROKEN */
 
+	struct svmrt_asid_vcpu asid;
 	int cpu;			/* running a slice there, or -1 */
 	atomic_t kicked;
 	wait_queue_head_t wait_queue;	/* pollers of the ring, and the halted vCPU */

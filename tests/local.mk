@@ -19,7 +19,9 @@ EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/module-cycles to
 SCRIPT_TESTS += tests/cli/tables.bats
 
 # Tests below the daemon: built here, run in the lab by ./check.
-check_PROGRAMS += tests/e2e/abi_test tests/e2e/abi_kvm
+check_PROGRAMS += tests/e2e/abi_test tests/e2e/abi_host tests/e2e/abi_kvm
 tests_e2e_abi_test_SOURCES = tests/e2e/abi_test.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_test_LDADD = -lpthread
+tests_e2e_abi_host_SOURCES = tests/e2e/abi_host.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_host_LDADD = -lpthread
 tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h

@@ -9,9 +9,9 @@
 #include "control.h"
 #include "event.h"
 
-static const struct svmrt_host_features bare = { .asid = 1 };
+static const struct svmrt_host_features bare = { .first_asid = 1, .last_asid = 15 };
 static const struct svmrt_host_features rich = {
-	.svm_edx = ~0u, .ext_ebx = ~0u, .invpcid = 1, .asid = 1,
+	.svm_edx = ~0u, .ext_ebx = ~0u, .invpcid = 1, .first_asid = 1, .last_asid = 15,
 };
 static const struct svmrt_control_addresses addresses = {
 	.iopm = 0x1111000, .msrpm = 0x2222000, .n_cr3 = 0x3333000,
