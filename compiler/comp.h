@@ -38,11 +38,12 @@ struct spec_region {
 	struct range range;
 };
 
-enum payload_kind { PAYLOAD_NONE, PAYLOAD_ASM, PAYLOAD_BIN };
+enum payload_kind { PAYLOAD_NONE, PAYLOAD_ASM, PAYLOAD_BIN, PAYLOAD_ELF, PAYLOAD_MULTIBOOT };
 
 struct spec_payload {
 	enum payload_kind kind;
 	const struct node *node;	/* the asm text or the file name */
+	const char *cmdline;		/* of multiboot, or NULL */
 	bool has_at;
 	uint64_t gpa;			/* where it goes: `at`, or the linear address of CS:RIP */
 	struct range range;
@@ -53,6 +54,7 @@ struct spec_contents {
 	const char *what;		/* "the payload", "the page tables" */
 	uint64_t gpa, bytes;
 	const uint8_t *data;
+	uint64_t data_bytes;		/* the rest is zero */
 	struct range range;		/* where the spec asks for them */
 };
 

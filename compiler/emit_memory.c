@@ -36,7 +36,7 @@ static struct touched *touched_pages(struct comp *c, size_t *count)
 		const struct spec_contents *x = &c->spec.contents[i];
 
 		for (uint64_t at = x->gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1);
-		     at < x->gpa + x->bytes; at += SVMT_PAGE_BYTES) {
+		     at < x->gpa + x->data_bytes; at += SVMT_PAGE_BYTES) {
 			pages = arena_grow(&c->arena, pages, used, &capacity, sizeof(*pages));
 			pages[used++].gpa = at;
 		}
@@ -54,14 +54,14 @@ static struct touched *touched_pages(struct comp *c, size_t *count)
 
 static void copy_contents(struct touched *pages, size_t count, const struct spec_contents *x)
 {
-	for (uint64_t done = 0; done < x->bytes;) {
+	for (uint64_t done = 0; done < x->data_bytes;) {
 		struct touched key = { .gpa = (x->gpa + done) & ~(uint64_t)(SVMT_PAGE_BYTES - 1) };
 		struct touched *page = bsearch(&key, pages, count, sizeof(*pages), compare_gpa);
 		uint64_t offset = (x->gpa + done) % SVMT_PAGE_BYTES;
 		uint64_t bytes = SVMT_PAGE_BYTES - offset;
 
-		if (bytes > x->bytes - done)
-			bytes = x->bytes - done;
+		if (bytes > x->data_bytes - done)
+			bytes = x->data_bytes - done;
 		memcpy(page->data + offset, x->data + done, (size_t)bytes);
 		done += bytes;
 	}

@@ -22,6 +22,9 @@ libsvmc_a_SOURCES = \
 	compiler/emit_tables.c \
 	compiler/exit_defaults.c \
 	compiler/flags.c compiler/flags.h \
+	compiler/image.c compiler/image.h \
+	compiler/image_elf.c \
+	compiler/image_multiboot.c \
 	compiler/include.c compiler/include.h \
 	compiler/memory.c compiler/memory.h \
 	compiler/node.c compiler/node.h \
@@ -41,6 +44,7 @@ libsvmc_a_SOURCES = \
 	compiler/spec_expect.c \
 	compiler/spec_memory.c \
 	compiler/spec_msrs.c \
+	compiler/spec_payload.c \
 	compiler/spec_segments.c compiler/segments.h \
 	compiler/spec_vcpus.c \
 	compiler/suggest.c compiler/suggest.h \
@@ -78,7 +82,8 @@ svmc_SOURCES = \
 	compiler/output.c compiler/output.h
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
-SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats
+SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
+EXTRA_DIST += tests/cli/hostile_images.py
 EXTRA_DIST += tests/golden tests/e2e/specs
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
 

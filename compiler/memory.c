@@ -37,23 +37,34 @@ uint64_t memory_entry(const struct spec *spec)
 	return (uint32_t)(vmcb_get_CS_BASE(spec->vmcb) + rip);
 }
 
+bool memory_is_identity(const struct comp *c)
+{
+	return !(vmcb_get_CR0(c->spec.vmcb) & CR0_PG) ||
+	       (c->spec.profile->builds_page_tables && !spec_sets_field(c, "cr3"));
+}
+
 bool memory_entry_is_physical(const struct comp *c)
 {
-	if (!(vmcb_get_CR0(c->spec.vmcb) & CR0_PG))
-		return true;
-	return c->spec.profile->builds_page_tables && !spec_sets_field(c, "cr3") &&
-	       memory_entry(&c->spec) < MAPPED_BYTES;
+	return memory_is_identity(c) && (!(vmcb_get_CR0(c->spec.vmcb) & CR0_PG) ||
+					 memory_entry(&c->spec) < MAPPED_BYTES);
 }
 
 void memory_add(struct comp *c, const char *what, uint64_t gpa, const uint8_t *data, uint64_t bytes,
 		const struct range *range)
+{
+	memory_add_padded(c, what, gpa, data, bytes, bytes, range);
+}
+
+void memory_add_padded(struct comp *c, const char *what, uint64_t gpa, const uint8_t *data,
+		       uint64_t data_bytes, uint64_t bytes, const struct range *range)
 {
 	struct spec *spec = &c->spec;
 
 	spec->contents = arena_grow(&c->arena, spec->contents, spec->content_count,
 				    &spec->content_capacity, sizeof(*spec->contents));
 	spec->contents[spec->content_count++] = (struct spec_contents){
-		.what = what, .gpa = gpa, .bytes = bytes, .data = data, .range = *range,
+		.what = what, .gpa = gpa, .bytes = bytes, .data = data, .data_bytes = data_bytes,
+		.range = *range,
 	};
 }
 
@@ -140,6 +151,20 @@ static uint64_t tables_gpa(const struct spec *spec)
 		if (r->gpa >= MAPPED_BYTES || end < r->gpa + (TABLE_PAGES + 1) * SVMT_PAGE_BYTES)
 			return 0;
 		return end - TABLE_PAGES * SVMT_PAGE_BYTES;
+	}
+	return 0;
+}
+
+uint64_t memory_below_tables(const struct spec *spec, uint64_t pages)
+{
+	const uint64_t tables = tables_gpa(spec);
+
+	for (size_t i = 0; tables && i < spec->region_count; i++) {
+		const struct spec_region *r = &spec->regions[i];
+
+		if (tables >= r->gpa && tables - r->gpa < r->bytes &&
+		    (tables - r->gpa) / SVMT_PAGE_BYTES >= pages)
+			return tables - pages * SVMT_PAGE_BYTES;
 	}
 	return 0;
 }

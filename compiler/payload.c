@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Payload: where it goes, and reading of `bin` files. */
+/* Payload: reading of files, and the way of each kind into memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "image.h"
 #include "memory.h"
 #include "payload.h"
 #include "profile.h"
@@ -70,7 +71,7 @@ const uint8_t *payload_read_file(struct comp *c, const char *path, const char *s
 	return data;
 }
 
-static const uint8_t *read_bin(struct comp *c, const struct spec_payload *payload, uint64_t *bytes)
+static const uint8_t *read_payload(struct comp *c, const struct spec_payload *payload, uint64_t *bytes)
 {
 	const char *path = payload->node->text;
 
@@ -80,18 +81,37 @@ static const uint8_t *read_bin(struct comp *c, const struct spec_payload *payloa
 				 PAYLOAD_MAX_BYTES, bytes);
 }
 
-void payload_build(struct comp *c)
+static void build_image(struct comp *c, const struct spec_payload *payload)
 {
-	struct spec_payload *payload = &c->spec.payload;
+	struct image image = { .name = payload->node->text, .where = &payload->node->range };
+	bool multiboot = payload->kind == PAYLOAD_MULTIBOOT;
+
+	if (multiboot && strcmp(c->spec.profile->name, "multiboot")) {
+		diag_error(&c->diag, image.where, "a Multiboot image begins in the state of the "
+			   "profile multiboot, but the spec extends %s; extend multiboot, or a file "
+			   "profile that does", c->spec.profile->name);
+		diag_note(&c->diag, &c->spec.profile_range, "the profile is named here");
+		return;
+	}
+	image.data = read_payload(c, payload, &image.bytes);
+	if (!image.data)
+		return;
+	if (!(multiboot ? image_read_multiboot : image_read_elf)(c, &image) ||
+	    !image_place(c, &image))
+		return;
+	if (multiboot)
+		multiboot_add_info(c, image.where, payload->cmdline ? payload->cmdline : "");
+}
+
+static void build_bytes(struct comp *c, struct spec_payload *payload)
+{
 	const uint8_t *data;
 	uint64_t bytes = 0;
 
-	if (payload->kind == PAYLOAD_NONE)
-		return;
 	if (!payload->has_at)
 		payload->gpa = memory_entry(&c->spec);
 	if (payload->kind == PAYLOAD_BIN)
-		data = read_bin(c, payload, &bytes);
+		data = read_payload(c, payload, &bytes);
 	else
 		data = payload_assemble(c, payload->node, payload->gpa,
 					c->spec.profile->code_bits, &bytes);
@@ -104,4 +124,14 @@ void payload_build(struct comp *c)
 		return;
 	}
 	memory_add(c, "the payload", payload->gpa, data, bytes, &payload->node->range);
+}
+
+void payload_build(struct comp *c)
+{
+	struct spec_payload *payload = &c->spec.payload;
+
+	if (payload->kind == PAYLOAD_ELF || payload->kind == PAYLOAD_MULTIBOOT)
+		build_image(c, payload);
+	else if (payload->kind != PAYLOAD_NONE)
+		build_bytes(c, payload);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The payload's bytes: assembled by binutils, or read from a file. */
+/* The payload's bytes: assembled by binutils, or read from a file as they are or as an image. */
 #ifndef SVMC_PAYLOAD_H
 #define SVMC_PAYLOAD_H
 

@@ -43,6 +43,19 @@ static const struct profile_value prot32_values[] = {
 	{ NULL, 0 },
 };
 
+/* EBX is the address of the information structure, which svmc puts into memory. */
+static const struct profile_value multiboot_values[] = {
+	COMMON,
+	{ "cr0", 0x33 },		/* NE ET MP PE; paging off */
+	{ "efer", 0x1000 },		/* SVME */
+	SEGMENT("cs", 0x08, 0xc9b, 0xffffffff, 0),
+	FLAT_DATA("ds"), FLAT_DATA("es"), FLAT_DATA("ss"), FLAT_DATA("fs"), FLAT_DATA("gs"),
+	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),
+	{ "rax", 0x2badb002 },
+	{ "rip", 0x1000 },
+	{ NULL, 0 },
+};
+
 static const struct profile_value real16_values[] = {
 	COMMON,
 	{ "cr0", 0x10 },		/* ET */
@@ -84,6 +97,14 @@ static const struct profile prot32 = {
 	.fcw = 0x37f, .ftw = 0, .values = prot32_values,
 };
 
+static const struct profile multiboot = {
+	.name = "multiboot", .as_of = "2026-11",
+	.summary = "what a Multiboot 1 loader hands over: 32-bit protected mode, flat, paging off",
+	.source = "Multiboot Specification 0.6.96, 3.2 (machine state)",
+	.code_bits = 32, .builds_gdt = true,
+	.fcw = 0x37f, .ftw = 0, .values = multiboot_values,
+};
+
 static const struct profile real16 = {
 	.name = "real16", .as_of = "2026-11",
 	.summary = "real mode, all segments at 0",
@@ -98,7 +119,7 @@ static const struct profile apm_reset = {
 	.code_bits = 16, .fcw = 0x40, .ftw = 0xff, .values = apm_reset_values,
 };
 
-const struct profile *const profiles[] = { &long64, &prot32, &real16, &apm_reset, NULL };
+const struct profile *const profiles[] = { &long64, &prot32, &real16, &apm_reset, &multiboot, NULL };
 
 /* Rows that facts/intercepts.csv recommends, what a guest must not find missing, and VMMCALL. */
 const char *const profile_intercepts[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* `memory:` and `payload:`: what the guest's physical address space holds at the start. */
+/* `memory:`: the guest's physical address space. */
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
@@ -65,81 +65,4 @@ bool spec_read_memory(struct comp *c, const struct node *node, void *into)
 		spec->regions[spec->region_count++] = region;
 	}
 	return good;
-}
-
-static bool read_asm(struct comp *c, const struct node *node, void *into)
-{
-	struct spec_payload *payload = into;
-	const char *text;
-
-	if (!read_text(c, node, "asm", &text))
-		return false;
-	if (node->folded) {
-		diag_error(&c->diag, &node->range,
-			   "`asm` is a folded block, which joins lines; begin it "
-			   "with `|` instead of `>`");
-		return false;
-	}
-	payload->node = node;
-	payload->kind = PAYLOAD_ASM;
-	return true;
-}
-
-static bool read_bin(struct comp *c, const struct node *node, void *into)
-{
-	struct spec_payload *payload = into;
-	const char *text;
-
-	payload->node = node;
-	payload->kind = PAYLOAD_BIN;
-	return read_text(c, node, "bin", &text);
-}
-
-static bool read_payload_at(struct comp *c, const struct node *node, void *into)
-{
-	struct spec_payload *payload = into;
-
-	payload->has_at = true;
-	return read_number(c, node, "at", 64, UNIT_SIZE, &payload->gpa);
-}
-
-static const struct key payload_keys[] = {
-	{ "asm", read_asm, false, 0 }, { "bin", read_bin, false, 0 },
-	{ "at", read_payload_at, false, 0 },
-};
-KEY_TABLE(payload_map_keys, payload_keys);
-
-bool spec_read_payload(struct comp *c, const struct node *node, void *into)
-{
-	struct spec_payload *payload = &c->spec.payload;
-	const struct node *text, *file;
-
-	(void)into;
-	payload->range = node->range;
-	if (node->kind == NODE_SCALAR && !strcmp(node->text, "none"))
-		return true;
-	if (node->kind != NODE_MAP) {
-		diag_error(&c->diag, &node->range,
-			   "`payload` is %s; the rule is `none`, `{ asm: | ... }` "
-			   "or `{ bin: FILE }`",
-			   node_quote(&c->arena, node));
-		return false;
-	}
-	if (!read_map(c, node, "the payload", payload_keys, 3, payload))
-		return false;
-	text = node_get(node, "asm");
-	file = node_get(node, "bin");
-	if (text && file) {
-		diag_error(&c->diag, &file->range,
-			   "the payload is asm and bin; the rule is exactly one");
-		diag_note(&c->diag, &text->range, "asm is here");
-		return false;
-	}
-	if (!text && !file) {
-		diag_error(&c->diag, &node->range,
-			   "the payload is neither asm nor bin; the rule is exactly "
-			   "one, or `payload: none`");
-		return false;
-	}
-	return true;
 }

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Multiboot 1 (specification 0.6.96): the header that an image has in its first 8 KiB, and the
+ * information structure that it finds in EBX. Modules, video modes and symbols are not provided; an
+ * image that cannot do without is refused.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include "image.h"
+#include "memory.h"
+
+#define HEADER_MAGIC 0x1badb002u
+#define HEADER_WITHIN 8192u		/* 3.1: all of it lies there */
+#define HEADER_WORDS 3			/* magic, flags, checksum */
+#define ADDRESS_WORDS 5			/* header, load, load_end, bss_end, entry */
+#define FLAG_VIDEO (1u << 2)
+#define FLAG_ADDRESSES (1u << 16)
+#define FLAGS_UNDERSTOOD 0x3u		/* of bits 15:0, which an image insists on */
+
+static uint32_t word_at(const struct image *image, uint64_t offset)
+{
+	uint32_t word;
+
+	memcpy(&word, image->data + offset, sizeof(word));
+	return word;
+}
+
+/* Offset of the header; the magic may also occur in code, so the checksum decides. */
+static bool find_header(struct comp *c, const struct image *image, uint64_t *at)
+{
+	const uint64_t end = image->bytes < HEADER_WITHIN ? image->bytes : HEADER_WITHIN;
+	uint64_t wrong = UINT64_MAX;
+
+	for (*at = 0; *at + 4 * HEADER_WORDS <= end; *at += 4) {
+		if (word_at(image, *at) != HEADER_MAGIC)
+			continue;
+		if (!(uint32_t)(HEADER_MAGIC + word_at(image, *at + 4) + word_at(image, *at + 8)))
+			return true;
+		wrong = wrong == UINT64_MAX ? *at : wrong;
+	}
+	if (wrong != UINT64_MAX)
+		return image_error(c, image, wrong + 8, "the checksum of the Multiboot header is "
+				   "wrong; magic, flags and checksum add up to 0");
+	return image_error(c, image, 0, "no Multiboot header (0x%x, on 4 bytes) in the first %u "
+			   "bytes", HEADER_MAGIC, HEADER_WITHIN);
+}
+
+static bool check_flags(struct comp *c, const struct image *image, uint64_t at, uint32_t flags)
+{
+	const uint32_t unknown = flags & 0xffff & ~FLAGS_UNDERSTOOD;
+
+	if (!unknown)
+		return true;
+	return image_error(c, image, at + 4, "the image insists on %s (flags 0x%" PRIx32 "), which "
+			   "svmc does not provide; clear 0x%" PRIx32,
+			   unknown == FLAG_VIDEO ? "a video mode" : "features", flags, unknown);
+}
+
+/* 3.1.3: addresses in the header instead of an ELF header. All sums stay below 2^34. */
+static bool read_addresses(struct comp *c, struct image *image, uint64_t at)
+{
+	const uint64_t fields = at + 4 * HEADER_WORDS;
+	uint64_t header, load, load_end, bss_end, entry, start, bytes;
+
+	if (fields + 4 * ADDRESS_WORDS > image->bytes || fields + 4 * ADDRESS_WORDS > HEADER_WITHIN)
+		return image_error(c, image, fields, "the addresses of the Multiboot header do not "
+				   "fit the file's first %u bytes", HEADER_WITHIN);
+	header = word_at(image, fields);
+	load = word_at(image, fields + 4);
+	load_end = word_at(image, fields + 8);
+	bss_end = word_at(image, fields + 12);
+	entry = word_at(image, fields + 16);
+	if (load > header || header - load > at)
+		return image_error(c, image, fields + 4, "load_addr 0x%" PRIx64 " is not within the "
+				   "0x%" PRIx64 " bytes before header_addr 0x%" PRIx64, load, at,
+				   header);
+	start = at - (header - load);
+	bytes = load_end ? load_end - load : image->bytes - start;
+	if (load_end && (load_end <= header || bytes > image->bytes - start))
+		return image_error(c, image, fields + 8, "load_end_addr 0x%" PRIx64 " is not behind "
+				   "the header and within the file, which ends at 0x%" PRIx64,
+				   load_end, load + image->bytes - start);
+	if (bss_end && bss_end < load + bytes)
+		return image_error(c, image, fields + 12, "bss_end_addr 0x%" PRIx64 " is below the "
+				   "end of the loaded bytes, 0x%" PRIx64, bss_end, load + bytes);
+	image->segments = arena_alloc(&c->arena, sizeof(*image->segments));
+	image->segments[image->count++] = (struct image_segment){
+		.offset = start, .file_bytes = bytes, .gpa = load, .vaddr = load,
+		.bytes = bss_end ? bss_end - load : bytes,
+	};
+	image->entry = entry;
+	if (entry < load || entry >= load + bytes)
+		return image_error(c, image, fields + 16, "entry_addr 0x%" PRIx64 " is outside the "
+				   "loaded bytes, 0x%" PRIx64 " to 0x%" PRIx64, entry, load,
+				   load + bytes);
+	return true;
+}
+
+bool image_read_multiboot(struct comp *c, struct image *image)
+{
+	uint64_t at;
+	uint32_t flags;
+
+	if (!find_header(c, image, &at))
+		return false;
+	flags = word_at(image, at + 4);
+	if (!check_flags(c, image, at, flags))
+		return false;
+	return flags & FLAG_ADDRESSES ? read_addresses(c, image, at) : image_read_elf(c, image);
+}
+
+/* 3.3: the information structure, as far as it is filled; the rest is absent by its flags. */
+struct multiboot_info {
+	uint32_t flags, mem_lower, mem_upper, boot_device, cmdline, mods_count, mods_addr, syms[4];
+	uint32_t mmap_length, mmap_addr, drives_length, drives_addr, config_table;
+	uint32_t boot_loader_name, apm_table, vbe[4];
+	uint8_t framebuffer[28];
+};
+_Static_assert(sizeof(struct multiboot_info) == 116, "Multiboot 0.6.96, 3.3");
+
+struct multiboot_mmap {
+	uint32_t size;			/* of the rest */
+	uint32_t base[2], length[2];
+	uint32_t type;			/* 1: RAM */
+};
+
+#define INFO_MEMORY (1u << 0)
+#define INFO_CMDLINE (1u << 2)
+#define INFO_MMAP (1u << 6)
+#define INFO_LOADER (1u << 9)
+#define LOWER_END 0xa0000u
+#define UPPER_BEGIN 0x100000u
+#define STATE_RBX 3
+
+static const char loader[] = "svmkit";
+
+static int compare_region(const void *a, const void *b)
+{
+	const struct spec_region *x = a, *y = b;
+
+	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
+}
+
+/* KiB of RAM without a gap from `begin` to at most `end`; the regions ascend. */
+static uint32_t ram_kib(const struct spec_region *regions, size_t count, uint64_t begin,
+			uint64_t end)
+{
+	uint64_t reached = begin;
+
+	for (size_t i = 0; i < count; i++)
+		if (regions[i].kind == SVMT_RAM && regions[i].gpa <= reached &&
+		    regions[i].bytes > reached - regions[i].gpa)
+			reached = regions[i].gpa + regions[i].bytes;
+	return (uint32_t)(((reached > end ? end : reached) - begin) >> 10);
+}
+
+static void fill_mmap(uint8_t *out, const struct spec_region *regions, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct multiboot_mmap row = {
+			.size = sizeof(row) - sizeof(row.size),
+			.type = regions[i].kind == SVMT_RAM ? 1 : 2,
+		};
+
+		memcpy(row.base, &regions[i].gpa, 8);
+		memcpy(row.length, &regions[i].bytes, 8);
+		memcpy(out + i * sizeof(row), &row, sizeof(row));
+	}
+}
+
+bool multiboot_add_info(struct comp *c, const struct range *where, const char *cmdline)
+{
+	const size_t count = c->spec.region_count;
+	const size_t mmap_bytes = count * sizeof(struct multiboot_mmap);
+	const size_t text_at = sizeof(struct multiboot_info) + mmap_bytes;
+	const size_t bytes = text_at + sizeof(loader) + strlen(cmdline) + 1;
+	const uint64_t pages = (bytes + SVMT_PAGE_BYTES - 1) / SVMT_PAGE_BYTES;
+	const uint64_t gpa = memory_below_tables(&c->spec, pages);
+	struct spec_region *regions = arena_alloc(&c->arena, count * sizeof(*regions));
+	uint8_t *block = arena_alloc(&c->arena, bytes);
+	struct multiboot_info info = {
+		.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER,
+		.mmap_length = (uint32_t)mmap_bytes,
+		.mmap_addr = (uint32_t)(gpa + sizeof(info)),
+		.boot_loader_name = (uint32_t)(gpa + text_at),
+		.cmdline = (uint32_t)(gpa + text_at + sizeof(loader)),
+	};
+
+	if (!gpa) {
+		diag_error(&c->diag, where, "the Multiboot information (%" PRIu64 " pages) goes to "
+			   "the end of the first RAM region, below the descriptor table, and does "
+			   "not fit; make the region larger", pages);
+		return false;
+	}
+	memcpy(regions, c->spec.regions, count * sizeof(*regions));
+	qsort(regions, count, sizeof(*regions), compare_region);
+	info.mem_lower = ram_kib(regions, count, 0, LOWER_END);
+	info.mem_upper = ram_kib(regions, count, UPPER_BEGIN, 1ULL << 32);
+	memcpy(block, &info, sizeof(info));
+	fill_mmap(block + sizeof(info), regions, count);
+	memcpy(block + text_at, loader, sizeof(loader));
+	memcpy(block + text_at + sizeof(loader), cmdline, strlen(cmdline) + 1);
+	memory_add(c, "the Multiboot information", gpa, block, bytes, where);
+	for (size_t i = 0; i < c->spec.set_count; i++)
+		if (!(c->spec.sets[i].words_set & 1u << STATE_RBX))
+			c->spec.sets[i].state->gpr[STATE_RBX] = gpa;
+	return true;
+}
