@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The consumer side of the event rings. Records are read by value between an acquiring load of the
- * head and a releasing store of the tail; each is encoded once and the bytes are copied to every
- * subscriber, whose lines then go out in one write.
+ * head and a releasing store of the tail, and given to the VM's subscribers one by one.
  */
-#include "event_json.h"
 #include "events.h"
 #include "limits.h"
 #include "subscription.h"
 
 static void deliver(struct vcpu *vcpu, const struct svmrt_event *event)
 {
-	char body[EVENT_JSON_MAX_BYTES];
-	size_t length = 0;
-
 	if (event->seq > vcpu->next_seq)
 		subscription_count_drops(vcpu->vm, vcpu->index, event->seq - vcpu->next_seq);
 	vcpu->next_seq = event->seq + 1;
-	if (list_empty(&vcpu->vm->subscriptions))
-		return;
-	length = event_json_body(body, vcpu->vm->number, vcpu->index, event);
-	subscription_send_all(vcpu->vm, vcpu->index, body, length);
+	subscription_send_all(vcpu->vm, vcpu->index, event);
 }
 
 bool events_drain(struct vcpu *vcpu)

@@ -15,6 +15,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/devices/debug_exit.c runtimed/devices/debug_exit.h \
 	runtimed/devices/uart.c runtimed/devices/uart.h \
 	runtimed/engine.h runtimed/engine_svmrt.c \
+	runtimed/event_filter.c runtimed/event_filter.h \
 	runtimed/event_json.c runtimed/event_json.h \
 	runtimed/events.c runtimed/events.h \
 	runtimed/io.c runtimed/io.h \
@@ -44,7 +45,8 @@ svmrund_LDADD = $(svmrund_libs)
 
 dist_man_MANS += man/svmrund.8 man/svmrund-rpc.7
 EXTRA_DIST += schemas/openrpc.json \
-	tests/e2e/rpc_control.py tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
+	tests/e2e/rpc_control.py tests/e2e/rpc_filters.py \
+	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
 	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats
 

@@ -39,7 +39,8 @@ static void update_hold(struct vm *vm)
 		daemon_wake(vm->daemon);
 }
 
-struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless)
+struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless,
+				      const struct event_filter *filter, uint32_t fields)
 {
 	struct subscription *s = need_memory(sizeof(*s) + vm->vcpu_count * sizeof(s->dropped[0]));
 	char *end;
@@ -48,6 +49,8 @@ struct subscription *subscription_new(struct client *client, struct vm *vm, bool
 	s->vm = vm;
 	s->number = ++client->daemon->last_subscription;
 	s->lossless = lossless;
+	s->filter = *filter;
+	s->fields = fields;
 	memcpy(s->prefix, EVENT_JSON_PREFIX, sizeof(EVENT_JSON_PREFIX) - 1);
 	end = json_put_u64(s->prefix + sizeof(EVENT_JSON_PREFIX) - 1, s->number);
 	s->prefix_bytes = (size_t)(end - s->prefix);
@@ -92,30 +95,77 @@ static void report_drops(struct subscription *s, unsigned int vcpu)
 	JSON_OUT_LITERAL(out, ",\"vcpu\":");
 	json_out_u64(out, vcpu);
 	JSON_OUT_LITERAL(out, ",\"count\":");
-	json_out_u64(out, s->dropped[vcpu]);
+	json_out_u64(out, s->dropped[vcpu].count);
+	if (s->dropped[vcpu].unseen) {
+		JSON_OUT_LITERAL(out, ",\"unseen\":");
+		json_out_u64(out, s->dropped[vcpu].unseen);
+	}
 	JSON_OUT_LITERAL(out, "}}\n");
-	s->dropped[vcpu] = 0;
+	s->dropped[vcpu].count = s->dropped[vcpu].unseen = 0;
 	client_queued(s->client);
 }
 
-void subscription_send_all(struct vm *vm, unsigned int vcpu, const char *body, size_t length)
+static void report_drops_of_all(struct subscription *s)
+{
+	for (unsigned int i = 0; i < s->vm->vcpu_count; i++)
+		if (s->dropped[i].count || s->dropped[i].unseen)
+			report_drops(s, i);
+}
+
+/* An event in the views that were asked for so far; more different ones are encoded each time. */
+struct encodings {
+	unsigned int count;
+	struct {
+		uint32_t fields;
+		size_t length;
+		char body[EVENT_JSON_MAX_BYTES];
+	} view[4];
+};
+
+static void send_event(struct subscription *s, struct encodings *encodings, unsigned int vcpu,
+		       const struct svmrt_event *event)
+{
+	const unsigned int most = sizeof(encodings->view) / sizeof(encodings->view[0]);
+	struct json_out *out = client_output(s->client);
+	unsigned int at = 0;
+
+	while (at < encodings->count && encodings->view[at].fields != s->fields)
+		at++;
+	if (at == encodings->count) {
+		if (at == most)
+			at--;
+		else
+			encodings->count++;
+		encodings->view[at].fields = s->fields;
+		encodings->view[at].length = event_json_body(encodings->view[at].body,
+							     s->vm->number, vcpu, event,
+							     s->fields);
+	}
+	json_out_bytes(out, s->prefix, s->prefix_bytes);
+	json_out_bytes(out, encodings->view[at].body, encodings->view[at].length);
+	client_queued(s->client);
+}
+
+void subscription_send_all(struct vm *vm, unsigned int vcpu, const struct svmrt_event *event)
 {
 	bool became_full = false;
+	struct encodings encodings;
+
+	encodings.count = 0;
 
 	list_each(link, &vm->subscriptions) {
 		struct subscription *s = list_object(link, struct subscription, vm_link);
-		struct json_out *out = client_output(s->client);
 		bool was_congested = s->client->congested;
 
+		if (!event_filter_passes(&s->filter, vcpu, event))
+			continue;
 		if (was_congested && !s->lossless) {
-			s->dropped[vcpu]++;
+			s->dropped[vcpu].count++;
 			continue;
 		}
-		if (s->dropped[vcpu])
+		if (s->dropped[vcpu].count || s->dropped[vcpu].unseen)
 			report_drops(s, vcpu);
-		json_out_bytes(out, s->prefix, s->prefix_bytes);
-		json_out_bytes(out, body, length);
-		client_queued(s->client);
+		send_event(s, &encodings, vcpu, event);
 		became_full |= s->client->congested && !was_congested;
 	}
 	if (became_full)
@@ -124,19 +174,22 @@ void subscription_send_all(struct vm *vm, unsigned int vcpu, const char *body, s
 
 void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count)
 {
-	list_each(link, &vm->subscriptions)
-		list_object(link, struct subscription, vm_link)->dropped[vcpu] += count;
+	list_each(link, &vm->subscriptions) {
+		struct subscription *s = list_object(link, struct subscription, vm_link);
+
+		if (!event_filter_wants_vcpu(&s->filter, vcpu))
+			continue;
+		if (event_filter_is_partial(&s->filter))
+			s->dropped[vcpu].unseen += count;
+		else
+			s->dropped[vcpu].count += count;
+	}
 }
 
 void subscription_report_drops(struct vm *vm)
 {
-	list_each(link, &vm->subscriptions) {
-		struct subscription *s = list_object(link, struct subscription, vm_link);
-
-		for (unsigned int i = 0; i < vm->vcpu_count; i++)
-			if (s->dropped[i])
-				report_drops(s, i);
-	}
+	list_each(link, &vm->subscriptions)
+		report_drops_of_all(list_object(link, struct subscription, vm_link));
 }
 
 void subscription_client_relieved(struct client *client)
@@ -144,9 +197,7 @@ void subscription_client_relieved(struct client *client)
 	list_each(link, &client->subscriptions) {
 		struct subscription *s = list_object(link, struct subscription, client_link);
 
-		for (unsigned int i = 0; i < s->vm->vcpu_count; i++)
-			if (s->dropped[i])
-				report_drops(s, i);
+		report_drops_of_all(s);
 		update_hold(s->vm);
 	}
 }

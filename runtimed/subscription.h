@@ -8,6 +8,7 @@
 #define SVMRUND_SUBSCRIPTION_H
 
 #include "client.h"
+#include "event_filter.h"
 #include "vm.h"
 
 struct subscription {
@@ -18,15 +19,22 @@ struct subscription {
 	bool lossless;
 	char prefix[96];	/* of every event line, with the number */
 	size_t prefix_bytes;
-	uint64_t dropped[];	/* per vCPU, not reported yet */
+	uint32_t fields;	/* its view: EVENT_FIELDS_ALL or some of them */
+	struct event_filter filter;
+	struct {
+		uint64_t count;		/* events of this subscription */
+		uint64_t unseen;	/* records that the ring lost before the filter saw them */
+	} dropped[];		/* per vCPU, not reported yet */
 };
 
-struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless);
+/* Copies the filter. */
+struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless,
+				      const struct event_filter *filter, uint32_t fields);
 struct subscription *subscription_find(struct client *client, uint64_t number);
 void subscription_free(struct subscription *subscription);
 
-/* One encoded event to all subscribers of the VM. */
-void subscription_send_all(struct vm *vm, unsigned int vcpu, const char *body, size_t length);
+/* One event to all subscribers of the VM that want it; encoded once for all of the same view. */
+void subscription_send_all(struct vm *vm, unsigned int vcpu, const struct svmrt_event *event);
 /* Events that the ring lost. */
 void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count);
 /* Report what is not reported yet: before vm.state. */

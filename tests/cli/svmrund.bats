@@ -18,12 +18,16 @@ control_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_control.py" "$1"
 }
 
+filter_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_filters.py" "$1"
+}
+
 vm_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_streaming.py" "$1"
 }
 
 @test "every case of the Python files is listed here" {
-	for file in rpc_robustness rpc_control rpc_streaming; do
+	for file in rpc_robustness rpc_control rpc_filters rpc_streaming; do
 		names=$(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py")
 		for name in $names; do
 			[ "$name" = daemon ] || grep -q "_case $name\$" "$BATS_TEST_FILENAME" || {
@@ -276,4 +280,28 @@ vm_case() {
 
 @test "a paused vm uses no run time" {
 	control_case a_paused_vm_uses_no_run_time
+}
+
+@test "every filter lets through what it says" {
+	filter_case every_filter_lets_through_what_it_says
+}
+
+@test "one vCPU is told alone" {
+	filter_case one_vcpu_is_told_alone
+}
+
+@test "a view has its fields and the same values" {
+	filter_case a_view_has_its_fields_and_the_same_values
+}
+
+@test "names that do not exist are refused" {
+	filter_case names_that_do_not_exist_are_refused
+}
+
+@test "drops of a filtered subscription are its own" {
+	filter_case drops_of_a_filtered_subscription_are_its_own
+}
+
+@test "what the ring loses is told as unseen" {
+	filter_case what_the_ring_loses_is_told_as_unseen
 }

@@ -21,6 +21,7 @@
 
 #define MAX_FDS 1024
 #define MAX_REGIONS 4
+#define GPR_RDX 2
 #define GPR_RBX 3
 #define GPR_RBP 5
 #define GPR_RSI 6
@@ -192,6 +193,21 @@ static void set_readable(struct fake_vcpu *vcpu, bool readable)
 	(void)done;	/* EAGAIN: was so already */
 }
 
+/* Four kinds in turn, with the addresses that the header promises. */
+static void mix_event(struct svmrt_event *event)
+{
+	static const uint32_t codes[] = {
+		SVM_EXIT_CODE_RDTSC, SVM_EXIT_CODE_IOIO, SVM_EXIT_CODE_NPF, SVM_EXIT_CODE_CPUID,
+	};
+
+	event->code = codes[event->seq % 4];
+	event->rip = 0x1000 + event->seq % 10;
+	if (event->code == SVM_EXIT_CODE_IOIO)
+		event->exitinfo1 = (0x3f8 + event->seq / 4 % 8) << 16 | 0x10;
+	if (event->code == SVM_EXIT_CODE_NPF)
+		event->exitinfo2 = 0xfee00000 + event->seq / 4 % 16 * 0x1000;
+}
+
 /* False: the ring is full and lossless. */
 static bool put_event(struct fake_vcpu *vcpu)
 {
@@ -210,6 +226,8 @@ static bool put_event(struct fake_vcpu *vcpu)
 		.seq = vcpu->seq, .tsc = (vcpu->seq + 1) * 1000, .code = SVM_EXIT_CODE_RDTSC,
 		.rip = 0x1000, .rax = head, .flags = SVMRT_DO_SKIP << 8,
 	};
+	if (vcpu->state.gpr[GPR_RDX])
+		mix_event(&slots[head % vcpu->pages.entries]);
 	vcpu->seq++;
 	__atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
 	return true;

@@ -195,7 +195,8 @@ static void round_trip(const struct svmrt_event *event)
 {
 	char line[EVENT_JSON_MAX_BYTES + 80] = EVENT_JSON_PREFIX "7";
 	size_t head = strlen(line);
-	size_t length = event_json_body(line + head, 3, 2, event);
+	size_t length = event_json_body(line + head, 3, 2, event,
+					EVENT_FIELDS_ALL);
 	const struct svm_exit_info *row = svm_exit_by_code(event->code);
 	const char *mode = svmrt_mode_name(SVMRT_EVENT_MODE(event->flags));
 	struct json_check_error error;
