@@ -25,3 +25,9 @@ tests_e2e_abi_test_LDADD = -lpthread
 tests_e2e_abi_host_SOURCES = tests/e2e/abi_host.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_host_LDADD = -lpthread
 tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+
+# Measured on request (bench/exit-cost), never by `make check`.
+EXTRA_PROGRAMS = bench/exit_cost
+bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+EXTRA_DIST += bench/exit-cost
+CLEANFILES += bench/exit_cost
