@@ -109,7 +109,7 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 				unsigned int code_bits, uint64_t *bytes)
 {
 	const char *source = arena_printf(&c->arena, ".code%u\n%s\n", code_bits, node->text);
-	const char *script = linker_script(c, gpa), *directory = tool_directory(c);
+	const char *script = linker_script(c, gpa), *directory;
 	char include[PATH_MAX];
 	char *as[] = {
 		(char *)"as", (char *)"--64", (char *)"-mx86-used-note=no", (char *)"--gdwarf-4",
@@ -122,6 +122,12 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 		(char *)"-o", (char *)"payload.bin", (char *)"payload.o", NULL,
 	};
 
+	if (c->options->sealed) {
+		diag_error(&c->diag, &node->range, "`asm` runs binutils, and this compilation runs "
+			   "no program");
+		return NULL;
+	}
+	directory = tool_directory(c);
 	if (!directory || !realpath(comp_directory(c, &node->range), include) ||
 	    tool_write_file(c, directory, "payload.s", source, strlen(source)) ||
 	    tool_write_file(c, directory, "payload.ld", script, strlen(script))) {

@@ -133,6 +133,8 @@ struct comp {
 	struct arena arena;
 	struct diag diag;
 	const struct svmc_options *options;
+	const char *given_text;		/* the spec itself when it is in memory, or NULL */
+	size_t given_bytes;
 	struct node *root;		/* all files merged */
 	struct layer *layers;		/* of file profiles, the farthest ancestor first */
 	size_t layer_count, layer_capacity;

@@ -43,8 +43,8 @@ static void run_stages(struct comp *c, const char *path, struct svmc_image *out)
 		emit_template(c, out);
 }
 
-int svmc_compile_file(const char *path, const struct svmc_options *options,
-		      struct svmc_image *out, FILE *diag)
+static int compile(const char *path, const char *text, size_t bytes,
+		   const struct svmc_options *options, struct svmc_image *out, FILE *diag)
 {
 	static const struct svmc_options no_options;
 	struct comp *c = calloc(1, sizeof(*c));
@@ -56,6 +56,8 @@ int svmc_compile_file(const char *path, const struct svmc_options *options,
 		return SVMC_IO;
 	}
 	c->options = options ? options : &no_options;
+	c->given_text = text;
+	c->given_bytes = bytes;
 	c->diag = (struct diag){
 		.out = diag, .path = path, .colour = c->options->colour,
 		.json = c->options->json_diagnostics,
@@ -73,6 +75,18 @@ int svmc_compile_file(const char *path, const struct svmc_options *options,
 	arena_free(&c->arena);
 	free(c);
 	return status;
+}
+
+int svmc_compile_file(const char *path, const struct svmc_options *options,
+		      struct svmc_image *out, FILE *diag)
+{
+	return compile(path, NULL, 0, options, out, diag);
+}
+
+int svmc_compile_text(const char *name, const char *text, size_t bytes,
+		      const struct svmc_options *options, struct svmc_image *out, FILE *diag)
+{
+	return compile(name, text, bytes, options, out, diag);
 }
 
 void svmc_image_free(struct svmc_image *image)

@@ -60,6 +60,11 @@ static bool is_loop(struct comp *c, const struct link *file)
 /* Whether one more file may be read. */
 static bool may_read(struct comp *c, const struct link *file)
 {
+	if (file->named_at && c->options->sealed) {
+		diag_error(&c->diag, file->named_at, "%s is another file, and this compilation "
+			   "reads the spec alone", file->path);
+		return false;
+	}
 	if (is_loop(c, file))
 		return false;
 	if (file->depth > INCLUDE_MAX_DEPTH) {
@@ -82,9 +87,14 @@ static struct node *read_one(struct comp *c, const struct link *file)
 	struct source *source = arena_alloc(&c->arena, sizeof(*source));
 	struct node *root;
 
-	if (source_read(&c->arena, &c->diag, file->path, file->named_at, &c->source_bytes, source,
-			&c->io_failed))
+	if (!file->named_at && c->given_text) {
+		if (source_given(&c->arena, &c->diag, file->path, c->given_text, c->given_bytes,
+				 source))
+			return NULL;
+	} else if (source_read(&c->arena, &c->diag, file->path, file->named_at, &c->source_bytes,
+			       source, &c->io_failed)) {
 		return NULL;
+	}
 	root = yaml_parse(&c->arena, &c->diag, source);
 	if (!root)
 		return NULL;

@@ -44,6 +44,10 @@ struct pair {
 int source_read(struct arena *arena, struct diag *diag, const char *path,
 		const struct range *named_at, size_t *total, struct source *source, bool *io);
 
+/* The same for text in memory, which must live on. */
+int source_given(struct arena *arena, struct diag *diag, const char *name, const char *text,
+		 size_t bytes, struct source *source);
+
 /* Parse the one document of `source`. Returns its root, which is a map, or NULL after messages. */
 struct node *yaml_parse(struct arena *arena, struct diag *diag, const struct source *source);
 

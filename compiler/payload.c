@@ -57,10 +57,16 @@ static const uint8_t *read_open_file(struct comp *c, int fd, const char *shown,
 const uint8_t *payload_read_file(struct comp *c, const char *path, const char *shown,
 				 const struct range *where, uint64_t limit, uint64_t *bytes)
 {
-	/* Without O_NONBLOCK, opening a named pipe would wait for its writer. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd;
 	const uint8_t *data;
 
+	if (c->options->sealed) {
+		diag_error(&c->diag, where, "%s is another file, and this compilation reads the "
+			   "spec alone", shown);
+		return NULL;
+	}
+	/* Without O_NONBLOCK, opening a named pipe would wait for its writer. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		diag_error(&c->diag, where, "cannot open %s: %s", shown, strerror(errno));
 		c->io_failed = true;

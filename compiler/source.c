@@ -57,6 +57,14 @@ static int cannot_read(struct diag *diag, const char *path, const struct range *
 	return -1;
 }
 
+static int too_long(struct diag *diag, const struct range *named_at)
+{
+	diag_error(diag, named_at, "longer than %zu MiB: a spec is text that people write; "
+		   "put bulk data into a file and name it with payload: { bin: FILE }",
+		   YAML_MAX_FILE_BYTES >> 20);
+	return -1;
+}
+
 int source_read(struct arena *arena, struct diag *diag, const char *path,
 		const struct range *named_at, size_t *total, struct source *source, bool *io)
 {
@@ -87,15 +95,23 @@ int source_read(struct arena *arena, struct diag *diag, const char *path,
 				   strerror(saved));
 	}
 	*total += (size_t)bytes;
-	if (*total > YAML_MAX_FILE_BYTES) {
-		diag_error(diag, named_at, "longer than %zu MiB: a spec is text that people write; "
-			   "put bulk data into a file and name it with payload: { bin: FILE }",
-			   YAML_MAX_FILE_BYTES >> 20);
-		return -1;
-	}
+	if (*total > YAML_MAX_FILE_BYTES)
+		return too_long(diag, named_at);
 	source->path = standard_input ? "<stdin>" : path;
 	source->text = text;
 	source->bytes = (size_t)bytes;
+	find_lines(arena, source);
+	return 0;
+}
+
+int source_given(struct arena *arena, struct diag *diag, const char *name, const char *text,
+		 size_t bytes, struct source *source)
+{
+	if (bytes > YAML_MAX_FILE_BYTES)
+		return too_long(diag, NULL);
+	source->path = name;
+	source->text = text;
+	source->bytes = bytes;
 	find_lines(arena, source);
 	return 0;
 }

@@ -18,6 +18,7 @@ struct svmc_options {
 	size_t warning_count;
 	bool colour;			/* colour the messages */
 	bool json_diagnostics;		/* one JSON object a line instead of text */
+	bool sealed;			/* read no file beside the spec and run no program */
 };
 
 struct svmc_image {
@@ -35,6 +36,10 @@ enum svmc_status { SVMC_OK = 0, SVMC_DIAGNOSED = 1, SVMC_USAGE = 2, SVMC_IO = 3 
  */
 int svmc_compile_file(const char *path, const struct svmc_options *options,
 		      struct svmc_image *out, FILE *diag);
+
+/* The same for `bytes` bytes of a spec in memory; `name` is what messages call it. */
+int svmc_compile_text(const char *name, const char *text, size_t bytes,
+		      const struct svmc_options *options, struct svmc_image *out, FILE *diag);
 
 /*
  * Whether `text` is a good value of -W and of svmc_options.warnings; if not, one line in `diag` says

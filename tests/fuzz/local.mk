@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# libFuzzer targets. They need clang whatever CC is, so they are built by `make fuzz` only, each in one
+# go from the libraries' sources; `make fuzz-check` runs them for a bounded number of inputs.
+FUZZ_CC = clang
+FUZZ_CFLAGS = -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_RUNS = 20000
+FUZZ_SECONDS = 60
+FUZZ_FILES = $(libsvmc_a_SOURCES) $(libsvmkit_common_a_SOURCES)
+FUZZ_LINK = $(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(AM_CPPFLAGS) $(CPPFLAGS) -o $@ $(filter %.c,$^) \
+	$(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
+
+EXTRA_DIST += tests/fuzz/fuzz_spec.c tests/fuzz/fuzz_svmt.c tests/fuzz/corpus
+CLEANFILES += fuzz_spec fuzz_svmt
+CLEAN_DIRS += fuzz-corpus
+
+.PHONY: fuzz fuzz-check
+fuzz: fuzz_spec fuzz_svmt
+
+fuzz_spec: tests/fuzz/fuzz_spec.c $(FUZZ_FILES)
+	$(AM_V_CCLD)$(FUZZ_LINK)
+
+fuzz_svmt: tests/fuzz/fuzz_svmt.c $(FUZZ_FILES)
+	$(AM_V_CCLD)$(FUZZ_LINK)
+
+# New inputs go to the build directory; the corpus and the goldens are only read. Templates as seeds
+# are compiled here, since they are larger than what they are compiled from.
+fuzz-check: fuzz svmc
+	rm -rf fuzz-corpus && mkdir -p fuzz-corpus/spec fuzz-corpus/svmt
+	for name in real16 everything vcpus; do \
+		./svmc compile -o fuzz-corpus/svmt/$$name $(srcdir)/tests/golden/good/$$name.yaml \
+			|| exit 1; \
+	done
+	./fuzz_spec -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=4096 \
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
+		-dict=$(srcdir)/tests/fuzz/corpus/spec.dict fuzz-corpus/spec \
+		$(srcdir)/tests/fuzz/corpus/spec $(srcdir)/tests/golden/good $(srcdir)/tests/golden/bad
+	./fuzz_svmt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=131072 \
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/svmt
