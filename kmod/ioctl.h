@@ -9,11 +9,11 @@
 #include <linux/uaccess.h>
 
 /*
- * Copy in, check, evaluate `call` (which uses `arg`), copy out (the error text, or results), and
- * return from the calling function. A call that made a descriptor keeps it if the copy out fails:
- * the caller's memory went away, and with it the process soon.
+ * Copy in, check, evaluate `call` (which uses `arg`), copy out, and return from the calling function.
+ * `needs_answer` says that the answer is in the struct: without it there is no success. A call that
+ * made a descriptor keeps it all the same: the caller's memory went away, and the process soon.
  */
-#define SVMRT_IOCTL_FLAGS(type, call, user) do { \
+#define SVMRT_IOCTL_CALL(type, call, user, needs_answer) do { \
 		type arg; \
 		long result; \
 		if (copy_from_user(&arg, user, sizeof(arg))) \
@@ -21,24 +21,15 @@
 		if (arg.size != sizeof(arg)) \
 			return -EINVAL; \
 		result = (call); \
-		if (copy_to_user(user, &arg, sizeof(arg)) && result < 0) \
+		if (copy_to_user(user, &arg, sizeof(arg)) && (needs_answer || result < 0)) \
 			return -EFAULT; \
 		return result; \
 	} while (0)
 
-/* For calls whose answer is in the struct: without it there is no success. */
-#define SVMRT_IOCTL_ANSWER(type, call, user) do { \
-		type arg; \
-		long result; \
-		if (copy_from_user(&arg, user, sizeof(arg))) \
-			return -EFAULT; \
-		if (arg.size != sizeof(arg)) \
-			return -EINVAL; \
-		result = (call); \
-		if (copy_to_user(user, &arg, sizeof(arg))) \
-			return -EFAULT; \
-		return result; \
-	} while (0)
+/* For calls that look at the flags themselves. */
+#define SVMRT_IOCTL_FLAGS(type, call, user) SVMRT_IOCTL_CALL(type, call, user, false)
+
+#define SVMRT_IOCTL_ANSWER(type, call, user) SVMRT_IOCTL_CALL(type, call, user, true)
 
 #define SVMRT_IOCTL(type, call, user) \
 	SVMRT_IOCTL_FLAGS(type, arg.flags ? -EINVAL : (call), user)
