@@ -64,6 +64,7 @@ svmc_SOURCES = \
 	compiler/cmd_dump.c \
 	compiler/cmd_explain.c \
 	compiler/cmd_profile.c \
+	compiler/cmd_schema.c \
 	compiler/decompile.c compiler/decompile.h \
 	compiler/decompile_memory.c \
 	compiler/decompile_tables.c \
@@ -79,12 +80,16 @@ svmc_SOURCES = \
 	compiler/facts_vcpu.c \
 	compiler/load.c compiler/load.h \
 	compiler/main.c \
-	compiler/output.c compiler/output.h
+	compiler/output.c compiler/output.h \
+	compiler/schema.c compiler/schema.h \
+	compiler/schema_names.c \
+	compiler/schema_types.c
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
-EXTRA_DIST += tests/cli/hostile_images.py
-EXTRA_DIST += tests/golden tests/e2e/specs
+SCRIPT_TESTS += tests/cli/svmc_schema.bats
+EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
+EXTRA_DIST += tests/golden tests/e2e/specs schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
 
 if HAVE_CMOCKA

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What kind of value each key of the language has. Which keys there are is not said here but by the
+ * readers' tables: a key that has no row here is an error of `svmc schema`, not a gap in its result.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "schema.h"
+
+#define NUMBERS(...) "{\"anyOf\":[{\"$ref\":\"#/$defs/number64\"}," __VA_ARGS__ "]}"
+#define LIST(item) "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/" item "\"}}"
+#define WORDS(...) "{\"anyOf\":[{\"enum\":[" __VA_ARGS__ "]},{\"$ref\":\"#/$defs/variable\"}]}"
+
+/* `shape` is the name of a definition, or JSON text when it begins with a brace. */
+static const struct {
+	const char *map, *key, *shape;
+} types[] = {
+	{ "spec", "svmspec", WORDS("1") },
+	{ "spec", "name", "{\"type\":[\"string\",\"number\"],\"minLength\":1,\"maxLength\":63,"
+		"\"pattern\":\"^[ -~]*$\"}" },
+	{ "spec", "extends", "profile" },
+	{ "spec", "include", "{\"anyOf\":[{\"type\":\"string\"},"
+		"{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]}" },
+	{ "spec", "vars", "vars" },
+	{ "spec", "memory", "{\"type\":\"array\",\"minItems\":1,"
+		"\"items\":{\"$ref\":\"#/$defs/region\"}}" },
+	{ "spec", "control", "control" },
+	{ "spec", "vcpus", "{\"anyOf\":[{\"$ref\":\"#/$defs/vcpus\"},{\"type\":\"array\","
+		"\"minItems\":1,\"items\":{\"$ref\":\"#/$defs/vcpus_item\"}}]}" },
+	{ "spec", "payload", "{\"anyOf\":[{\"const\":\"none\"},{\"$ref\":\"#/$defs/payload\"}]}" },
+	{ "spec", "segments", LIST("segment") },
+	{ "spec", "cpuid", "cpuid" },
+	{ "spec", "msrs", LIST("msr") },
+	{ "spec", "devices", LIST("device") },
+	{ "spec", "exits", "exits" },
+	{ "spec", "inject", LIST("injection") },
+	{ "spec", "allow", LIST("save_rule") },
+	{ "spec", "expect", "expect" },
+	{ "region", "at", "size" }, { "region", "size", "size" },
+	{ "region", "kind", WORDS("\"ram\",\"rom\"") },
+	{ "payload", "asm", "text" }, { "payload", "bin", "text" },
+	{ "payload", "elf", "text" }, { "payload", "multiboot", "text" },
+	{ "payload", "cmdline", "scalar" }, { "payload", "at", "size" },
+	{ "segment", "at", "size" }, { "segment", "hex", "text" }, { "segment", "base64", "text" },
+	{ "segment", "file", "text" },
+	{ "vcpus", "count", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":255},"
+		"{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}" },
+	{ "vcpus", "state", "state" },
+	{ "vcpus_item", "at", "span" }, { "vcpus_item", "state", "state" },
+	{ "cpuid", "base", WORDS("\"host\",\"none\"") }, { "cpuid", "set", LIST("cpuid_row") },
+	{ "cpuid_row", "leaf", "number32" }, { "cpuid_row", "subleaf", "number32" },
+	{ "cpuid_row", "eax", "number32" }, { "cpuid_row", "ebx", "number32" },
+	{ "cpuid_row", "ecx", "number32" }, { "cpuid_row", "edx", "number32" },
+	{ "msr", "index", "span" },
+	{ "msr", "read", NUMBERS("{\"const\":\"gp\"}") },
+	{ "msr", "write", WORDS("\"gp\",\"ignore\",\"store\"") },
+	{ "device", "uart", WORDS("\"com1\",\"com2\",\"com3\",\"com4\"") },
+	{ "device", "debug_exit", "number16" }, { "device", "at", "number16" },
+	{ "device", "irq", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":23},"
+		"{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}" },
+	{ "exit", "do", "action" }, { "exit", "event", "event_class" },
+	{ "exit", "vector", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":31},"
+		"{\"const\":\"same\"},{\"$ref\":\"#/$defs/number_text\"},"
+		"{\"$ref\":\"#/$defs/variable\"}]}" },
+	{ "expect", "exit", "exit_name" }, { "expect", "regs", "expect_regs" },
+	{ "expect", "serial", "scalar" }, { "expect", "events", LIST("event") },
+	{ "expect", "strict", WORDS("true,false,\"true\",\"false\"") },
+	{ "expect", "within", "time" },
+	{ "event", "exit", "exit_name" }, { "event", "info1", "number64" },
+	{ "event", "mask", "number64" }, { "event", "info2", "number64" },
+	{ "event", "mask2", "number64" }, { "event", "rip", "number64" },
+};
+
+cJSON *schema_ref(const char *name)
+{
+	char path[64];
+	cJSON *schema = cJSON_CreateObject();
+
+	snprintf(path, sizeof(path), "#/$defs/%s", name);
+	cJSON_AddStringToObject(schema, "$ref", path);
+	return schema;
+}
+
+cJSON *schema_of_key(const char *map, const char *key)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(types[i].map, map) && !strcmp(types[i].key, key))
+			return types[i].shape[0] == '{' ? cJSON_Parse(types[i].shape)
+							: schema_ref(types[i].shape);
+	return NULL;
+}
