@@ -12,8 +12,8 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_compile, cmd_check, cmd_decompile, cmd_diff, cmd_dump, cmd_explain, cmd_profile,
-	cmd_schema;
+extern const struct command cmd_compile, cmd_check, cmd_decompile, cmd_diff, cmd_dump, cmd_explain,
+	cmd_golden, cmd_init, cmd_profile, cmd_schema;
 
 /* Options that compile and check share. */
 struct cmd_options {

@@ -63,6 +63,8 @@ svmc_SOURCES = \
 	compiler/cmd_diff.c \
 	compiler/cmd_dump.c \
 	compiler/cmd_explain.c \
+	compiler/cmd_golden.c \
+	compiler/cmd_init.c \
 	compiler/cmd_profile.c \
 	compiler/cmd_schema.c \
 	compiler/decompile.c compiler/decompile.h \
@@ -78,6 +80,8 @@ svmc_SOURCES = \
 	compiler/explain.c compiler/explain.h \
 	compiler/facts.c compiler/facts.h \
 	compiler/facts_vcpu.c \
+	compiler/golden.h \
+	compiler/golden_report.c \
 	compiler/load.c compiler/load.h \
 	compiler/main.c \
 	compiler/output.c compiler/output.h \

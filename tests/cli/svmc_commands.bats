@@ -218,3 +218,88 @@ round_trip() {
 	run "$svmc" diff a.svmt b.yaml
 	[ "$status" -eq 0 ]
 }
+
+@test "golden check says how to make a golden that is missing, and update makes it" {
+	mkdir specs
+	spec specs/one.yaml 'payload: none'
+	spec specs/two.yaml 'payload: none'
+	run "$svmc" golden check specs
+	[ "$status" -eq 1 ]
+	[ "${lines[0]}" = 1..2 ]
+	[ "${lines[1]}" = 'not ok 1 - one' ]
+	[ "${lines[2]}" = '# no golden specs/one.svmt; if the spec is as it should be, make it: svmc golden update specs' ]
+	run "$svmc" golden update specs
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(printf 'specs/one.svmt written\nspecs/two.svmt written')" ]
+	run "$svmc" golden check specs
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(printf '1..2\nok 1 - one\nok 2 - two')" ]
+	run "$svmc" golden update specs
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+}
+
+@test "golden check tells a difference by field, as TAP and as JUnit" {
+	mkdir specs
+	spec specs/one.yaml 'payload: none'
+	spec specs/two.yaml 'payload: none'
+	"$svmc" golden update specs
+	spec specs/two.yaml 'payload: none' 'vcpus: { state: { rip: 0x2000 } }'
+	run "$svmc" golden check --junit junit.xml specs
+	[ "$status" -eq 1 ]
+	[ "${lines[1]}" = 'ok 1 - one' ]
+	[ "${lines[2]}" = 'not ok 2 - two' ]
+	[ "${lines[4]}" = '# vcpu 0: rip: 0x1000 -> 0x2000' ]
+	grep -q '<testsuite name="svmc golden specs" tests="2" failures="1">' junit.xml
+	grep -q 'vcpu 0: rip: 0x1000 -&#62; 0x2000' junit.xml
+	if command -v python3; then
+		python3 -c 'import xml.etree.ElementTree as e; assert len(e.parse("junit.xml").findall(".//failure")) == 1'
+	fi
+}
+
+@test "golden update writes nothing when one spec has errors, and check shows them" {
+	mkdir specs
+	spec specs/one.yaml 'payload: none'
+	spec specs/two.yaml 'payload: nothing'
+	run "$svmc" golden update specs
+	[ "$status" -eq 1 ]
+	[ "$(ls specs)" = "$(printf 'one.yaml\ntwo.yaml')" ]
+	run "$svmc" golden check specs
+	[ "$status" -eq 1 ]
+	[[ "$output" == *'# specs/two.yaml:5:10: error: `payload` is `nothing`'* ]]
+	head -c 100 /dev/zero >specs/one.svmt
+	run "$svmc" golden check specs
+	[[ "$output" == *'not ok 1 - one'*'# specs/one.svmt: offset 0x'* ]]
+}
+
+@test "golden wants specs in a directory that is there" {
+	mkdir empty
+	run "$svmc" golden check empty
+	[ "$status" -eq 1 ]
+	[[ "$output" == *"no spec NAME.yaml in empty"* ]]
+	run "$svmc" golden check absent
+	[ "$status" -eq 3 ]
+	for args in "check" "frob empty" "update --junit x empty"; do
+		run "$svmc" golden $args
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "init writes a spec that compiles without a message, and no file twice" {
+	"$svmc" init
+	run "$svmc" check guest.yaml
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	echo precious >mine.yaml
+	run "$svmc" init mine
+	[ "$status" -eq 1 ]
+	[ "$(cat mine.yaml)" = precious ]
+	for name in 1st ../up "" a/b "$(printf 'a%.0s' $(seq 64))"; do
+		run "$svmc" init "$name"
+		[ "$status" -eq 1 ]
+		[[ "$output" == *"is no name for a spec"* ]]
+	done
+	"$svmc" init other
+	"$svmc" compile -D port=0x2f8 other.yaml
+	grep -q '^name: other$' other.yaml
+}
