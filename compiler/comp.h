@@ -26,7 +26,7 @@
 #define PART_DEVICES	(1u << 7)
 #define PART_EXITS	(1u << 8)
 #define PART_EXPECT	(1u << 9)
-#define EACH_VCPU_SET	(1u << 31)	/* of a check: run it for every set of vCPUs that begin alike */
+#define EACH_VCPU_SET	(1u << 31)	/* of a check: it runs for every set of vCPUs */
 
 #define SPEC_MAX_NAME 63
 
@@ -59,8 +59,8 @@ struct spec_contents {
 };
 
 /*
- * vCPUs that begin alike. While a set is selected its pointers are those of struct spec too, so that
- * registers, checks and tables have one way to ask.
+ * vCPUs that begin alike. While a set is selected its pointers are those of struct spec too, so
+ * that registers, checks and tables have one way to ask.
  */
 struct vcpu_set {
 	uint32_t first, last;		/* numbers of its vCPUs */
@@ -105,7 +105,7 @@ struct spec {
 	struct svmk_vmcb *vmcb;		/* of the selected set */
 	struct svmrt_vcpu_state *state;
 	struct range *field_range;	/* by row of vmcb_fields: where the spec sets it */
-	uint32_t words_set;		/* registers of `state` that the spec sets, in its order */
+	uint32_t words_set;		/* bits: registers of `state` that the spec sets */
 	bool *field_seen;		/* by row: set twice would be an error */
 	bool *intercept_seen;		/* by row of svm_intercepts, likewise */
 	struct range *intercept_range;	/* by row of svm_intercepts: where the spec names it */
@@ -158,7 +158,7 @@ void spec_set_range(struct comp *c, struct range *range, const struct range *by)
 /* Whether the spec itself sets the register, in the selected set. */
 bool spec_sets_field(const struct comp *c, const char *name);
 
-/* Directory of the file that `place` is in, "." for standard input: its paths are relative to it. */
+/* Directory of the file that `place` is in, to which its paths are relative; "." for stdin. */
 const char *comp_directory(struct comp *c, const struct range *place);
 
 #endif

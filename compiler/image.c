@@ -70,8 +70,8 @@ bool image_place(struct comp *c, const struct image *image)
 		/* Segments may share bytes of the file: a small file could fill a large memory. */
 		file_bytes += s->file_bytes;
 		if (file_bytes > PAYLOAD_MAX_BYTES)
-			return image_error(c, image, s->offset, "the segments have more than %" PRIu64
-					   " bytes in the file together", PAYLOAD_MAX_BYTES);
+			return image_error(c, image, s->offset, "the segments have more than %"
+					   PRIu64 " bytes in the file together", PAYLOAD_MAX_BYTES);
 		memory_add_padded(c, arena_printf(&c->arena, "segment %zu of %s", i, image->name),
 				  s->gpa, image->data + s->offset, s->file_bytes, s->bytes,
 				  image->where);

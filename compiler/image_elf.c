@@ -77,8 +77,8 @@ static bool check_header(struct comp *c, const struct image *image, const struct
 		return image_error(c, image, AT(image, e_phentsize), "program headers of %u bytes; "
 				   "the rule is %zu", h->phentsize, PHENTSIZE(image));
 	if (!h->phnum || h->phnum > IMAGE_MAX_HEADERS)
-		return image_error(c, image, AT(image, e_phnum), "%u program headers; the rule is 1 "
-				   "to %u", h->phnum, IMAGE_MAX_HEADERS);
+		return image_error(c, image, AT(image, e_phnum), "%u program headers; the rule is "
+				   "1 to %u", h->phnum, IMAGE_MAX_HEADERS);
 	if (h->phoff > image->bytes || image->bytes - h->phoff < h->phnum * PHENTSIZE(image))
 		return image_error(c, image, AT(image, e_phoff), "%u program headers at 0x%" PRIx64
 				   " do not fit the file of 0x%" PRIx64 " bytes", h->phnum,

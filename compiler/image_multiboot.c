@@ -72,14 +72,14 @@ static bool read_addresses(struct comp *c, struct image *image, uint64_t at)
 	bss_end = word_at(image, fields + 12);
 	entry = word_at(image, fields + 16);
 	if (load > header || header - load > at)
-		return image_error(c, image, fields + 4, "load_addr 0x%" PRIx64 " is not within the "
-				   "0x%" PRIx64 " bytes before header_addr 0x%" PRIx64, load, at,
+		return image_error(c, image, fields + 4, "load_addr 0x%" PRIx64 " is not within "
+				   "the 0x%" PRIx64 " bytes before header_addr 0x%" PRIx64, load, at,
 				   header);
 	start = at - (header - load);
 	bytes = load_end ? load_end - load : image->bytes - start;
 	if (load_end && (load_end <= header || bytes > image->bytes - start))
-		return image_error(c, image, fields + 8, "load_end_addr 0x%" PRIx64 " is not behind "
-				   "the header and within the file, which ends at 0x%" PRIx64,
+		return image_error(c, image, fields + 8, "load_end_addr 0x%" PRIx64 " is not "
+				   "behind the header and within the file, which ends at 0x%" PRIx64,
 				   load_end, load + image->bytes - start);
 	if (bss_end && bss_end < load + bytes)
 		return image_error(c, image, fields + 12, "bss_end_addr 0x%" PRIx64 " is below the "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From the files of a spec (the one named, what it includes, the profiles it extends) to one tree. */
+/* From the files of a spec (itself, what it includes, the profiles it extends) to one tree. */
 #ifndef SVMC_INCLUDE_H
 #define SVMC_INCLUDE_H
 

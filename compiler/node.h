@@ -38,8 +38,8 @@ struct pair {
 
 /*
  * Read a source file into `source` (arena memory). `named_at` is where another file names it, NULL
- * for the command line; `total` counts the bytes of all files. Returns 0, or -1 after a message: the
- * file cannot be read (*io is set) or is too long.
+ * for the command line; `total` counts the bytes of all files. Returns 0, or -1 after a message:
+ * the file cannot be read (*io is set) or is too long.
  */
 int source_read(struct arena *arena, struct diag *diag, const char *path,
 		const struct range *named_at, size_t *total, struct source *source, bool *io);

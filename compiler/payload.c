@@ -77,12 +77,14 @@ const uint8_t *payload_read_file(struct comp *c, const char *path, const char *s
 	return data;
 }
 
-static const uint8_t *read_payload(struct comp *c, const struct spec_payload *payload, uint64_t *bytes)
+static const uint8_t *read_payload(struct comp *c, const struct spec_payload *payload,
+				   uint64_t *bytes)
 {
 	const char *path = payload->node->text;
 
 	if (*path != '/')
-		path = arena_printf(&c->arena, "%s/%s", comp_directory(c, &payload->node->range), path);
+		path = arena_printf(&c->arena, "%s/%s", comp_directory(c, &payload->node->range),
+				    path);
 	return payload_read_file(c, path, payload->node->text, &payload->node->range,
 				 PAYLOAD_MAX_BYTES, bytes);
 }
@@ -94,8 +96,8 @@ static void build_image(struct comp *c, const struct spec_payload *payload)
 
 	if (multiboot && strcmp(c->spec.profile->name, "multiboot")) {
 		diag_error(&c->diag, image.where, "a Multiboot image begins in the state of the "
-			   "profile multiboot, but the spec extends %s; extend multiboot, or a file "
-			   "profile that does", c->spec.profile->name);
+			   "profile multiboot, but the spec extends %s; extend multiboot, or a "
+			   "file profile that does", c->spec.profile->name);
 		diag_note(&c->diag, &c->spec.profile_range, "the profile is named here");
 		return;
 	}

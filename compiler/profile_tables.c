@@ -119,7 +119,9 @@ static const struct profile apm_reset = {
 	.code_bits = 16, .fcw = 0x40, .ftw = 0xff, .values = apm_reset_values,
 };
 
-const struct profile *const profiles[] = { &long64, &prot32, &real16, &apm_reset, &multiboot, NULL };
+const struct profile *const profiles[] = {
+	&long64, &prot32, &real16, &apm_reset, &multiboot, NULL,
+};
 
 /* Rows that facts/intercepts.csv recommends, what a guest must not find missing, and VMMCALL. */
 const char *const profile_intercepts[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `allow:`: checks whose illegal save state is wanted, since VMEXIT_INVALID is what a test of a
- * processor may be after and harms nobody. Any other rule cannot be broken, and the answer says why.
+ * processor may be after and harms nobody. Any other rule stays, and the answer says why.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,8 @@ static const struct {
 	{ 'C', 1, 12, NULL },
 	{ 'C', 13, 22, "is about control state, which never reaches the hardware: svmrt.ko builds "
 		"it itself" },
-	{ 'C', 23, 26, "is about nested paging, which svmrt.ko sets up itself; illegal state of that "
-		"kind never reaches the hardware" },
+	{ 'C', 23, 26, "is about nested paging, which svmrt.ko sets up itself; illegal state of "
+		"that kind never reaches the hardware" },
 	{ 'C', 27, 27, "is about paging without nested paging, which svmrt.ko always turns on" },
 	{ 'C', 28, 31, "is about CET, whose state svmrt.ko wants to be zero" },
 	{ 'C', 32, 39, "is about confidential guests, which svmrt.ko refuses" },

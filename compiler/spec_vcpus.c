@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * `vcpus:`: their number and the registers that differ from the profile; as a map for vCPUs that all
- * begin alike, or as a list of sets of vCPUs.
+ * `vcpus:`: their number and the registers that differ from the profile; as a map for vCPUs that
+ * all begin alike, or as a list of sets of vCPUs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -213,7 +213,8 @@ static bool check_cover(struct comp *c, const struct node *node)
 
 		if (set->first > next) {
 			diag_error(&c->diag, &node->range, "no item of vcpus is for vCPU %u, but "
-				   "one is for vCPU %u; add an item or widen one", next, set->first);
+				   "one is for vCPU %u; add an item or widen one", next,
+				   set->first);
 			good = false;
 		} else if (set->first < next) {
 			diag_error(&c->diag, &set->range, "vCPU %u is there twice; a vCPU is in "

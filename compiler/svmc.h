@@ -42,8 +42,8 @@ int svmc_compile_text(const char *name, const char *text, size_t bytes,
 		      const struct svmc_options *options, struct svmc_image *out, FILE *diag);
 
 /*
- * Whether `text` is a good value of -W and of svmc_options.warnings; if not, one line in `diag` says
- * why and which name is near.
+ * Whether `text` is a good value of -W and of svmc_options.warnings; if not, one line in `diag`
+ * says why and which name is near.
  */
 bool svmc_warning_option(const char *text, FILE *diag);
 

@@ -11,7 +11,7 @@
 
 enum check_kind {
 	CHECK_KIND_RULE,		/* an error, always */
-	CHECK_KIND_SAVE,		/* VMRUN refuses the save state: an error that `allow` can name */
+	CHECK_KIND_SAVE,		/* VMRUN refuses the state: an error, unless `allow` names it */
 	CHECK_KIND_WARNING,		/* legal, but hardly meant; -W changes it */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * States that VMRUN takes but nobody means: rows W15, W16, W19 and W22 of facts/consistency_checks.csv.
- * Of the other warning rows, W01 to W10 are intercepts that cannot be removed, W12, W13, W20 and W21
- * fields that svmrt.ko owns, and W17 and W18 events that it injects itself.
+ * States that VMRUN takes but nobody means: rows W15, W16, W19 and W22 of
+ * facts/consistency_checks.csv. Of the other warning rows, W01 to W10 are intercepts that cannot be
+ * removed, W12, W13, W20 and W21 fields that svmrt.ko owns, and W17 and W18 events that it injects.
  */
 #include <inttypes.h>
 #include "checks.h"
@@ -60,7 +60,8 @@ static const char *segment_fault(const struct svmk_vmcb *vmcb, const struct segm
 	if (s->attrib & ~(uint64_t)ATTRIB_KNOWN)
 		return "bits 15:12 are reserved; clear them";
 	if (is_cs && (~s->attrib & (ATTRIB_P | ATTRIB_S)))
-		return "a code segment is present and no system segment; set P (bit 7) and S (bit 4)";
+		return "a code segment is present and no system segment; set P (bit 7) and S "
+		       "(bit 4)";
 	if (is_cs && protected && !(s->attrib & ATTRIB_CODE))
 		return "in protected mode CS is a code segment; set bit 3";
 	if (is_tr && (s->attrib & TSS_MASK) != TSS_BUSY &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer target: any bytes as a template. Length, checksum and digest are put right first, or the
- * fuzzer would never get behind them; then everything that an accepted template points at is read.
+ * libFuzzer target: any bytes as a template. Length, checksum and digest are put right first, or
+ * the fuzzer would never get behind them; then everything that an accepted template points at is read.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# libFuzzer targets. They need clang whatever CC is, so they are built by `make fuzz` only, each in one
-# go from the libraries' sources; `make fuzz-check` runs them for a bounded number of inputs.
+# libFuzzer targets. They need clang whatever CC is, so they are built by `make fuzz` only, each in
+# one go from the libraries' sources; `make fuzz-check` runs them for a bounded number of inputs.
 FUZZ_CC = clang
 FUZZ_CFLAGS = -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=undefined
@@ -34,6 +34,7 @@ fuzz-check: fuzz svmc
 	./fuzz_spec -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=4096 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
 		-dict=$(srcdir)/tests/fuzz/corpus/spec.dict fuzz-corpus/spec \
-		$(srcdir)/tests/fuzz/corpus/spec $(srcdir)/tests/golden/good $(srcdir)/tests/golden/bad
+		$(srcdir)/tests/fuzz/corpus/spec $(srcdir)/tests/golden/good \
+		$(srcdir)/tests/golden/bad
 	./fuzz_svmt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=131072 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/svmt
