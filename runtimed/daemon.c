@@ -11,6 +11,7 @@
 #include "daemon.h"
 #include "limits.h"
 #include "log.h"
+#include "recorder.h"
 #include "rpc.h"
 #include "server.h"
 #include "subscription.h"
@@ -182,6 +183,29 @@ static void init_handles(struct daemon *daemon)
 	uv_signal_start(&daemon->sigint, on_signal, SIGINT);
 }
 
+/* What the engine has by itself, and the log of what the VMs do. False: it was logged why not. */
+static bool prepare(struct daemon *daemon, const struct daemon_options *options)
+{
+	const struct engine *engine = daemon->engine;
+	const struct engine_vm *recorded;
+	struct engine_error error;
+
+	if (options->record_path) {
+		daemon->recorder = recorder_open(options->record_path);
+		if (!daemon->recorder)
+			return false;
+	}
+	if (!engine->recorded)
+		return true;
+	for (unsigned int i = 0; (recorded = engine->recorded(engine, i)); i++) {
+		if (vm_create_recorded(daemon, i, recorded, &error))
+			continue;
+		log_line(LOG_ERR, "VM %u of the recording: %s", i + 1, error.text);
+		return false;
+	}
+	return true;
+}
+
 int daemon_run(const struct daemon_options *options, const struct engine *engine)
 {
 	struct daemon daemon = { .engine = engine };
@@ -193,7 +217,7 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 	list_init(&daemon.vms);
 	uv_loop_init(&daemon.loop);
 	init_handles(&daemon);
-	if (server_listen(&daemon, options)) {
+	if (prepare(&daemon, options) && server_listen(&daemon, options)) {
 		log_line(LOG_INFO, "listening on %s, engine %s (%s)", options->socket_path,
 			 engine->name, engine->device);
 	} else {
@@ -201,6 +225,8 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 		close_handles(&daemon);
 	}
 	uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	if (!recorder_close(daemon.recorder))
+		daemon.status = 1;
 	if (uv_loop_close(&daemon.loop))
 		log_line(LOG_WARNING, "handles were still open at the end");
 	return daemon.status;

@@ -12,14 +12,18 @@
 #include "engine.h"
 #include "list.h"
 
+struct recorder;
+
 struct daemon_options {
 	const char *socket_path;
+	const char *record_path;	/* or NULL: no recording */
 	const char *socket_group;	/* or NULL: the socket is for its owner only */
 };
 
 struct daemon {
 	uv_loop_t loop;
 	const struct engine *engine;
+	struct recorder *recorder;	/* or NULL */
 	const char *socket_path;
 	uv_pipe_t listener;
 	bool listening;

@@ -24,6 +24,12 @@ struct engine_pages {
 	uint64_t bytes;
 };
 
+/* A VM that an engine has by itself: of a recording. */
+struct engine_vm {
+	const char *name, *identity;	/* of its template */
+	unsigned int vcpus;
+};
+
 struct engine {
 	const char *name;
 	const char *device;	/* what info() and create_*() open, for texts */
@@ -38,11 +44,19 @@ struct engine {
 	int (*map_vcpu)(int vcpu_fd, uint32_t entries, struct engine_pages *pages,
 			struct engine_error *error);
 	void (*unmap_vcpu)(struct engine_pages *pages);
+	/* NULL, or for engines that have VMs by themselves: the VM `number` from 0 on, or NULL; and
+	 * instead of create_vcpu() for those. */
+	const struct engine_vm *(*recorded)(const struct engine *engine, unsigned int number);
+	int (*open_recorded_vcpu)(const struct engine *engine, unsigned int number,
+				  unsigned int index, struct engine_error *error);
+	/* NULL, or: every record was consumed; the descriptor need not be readable any more. */
+	void (*drained)(int vcpu_fd);
 	/* These leave errno: the vCPU thread and the statistics have no use for a text. */
 	int (*run)(int vcpu_fd);
 	int (*kick)(int vcpu_fd);
 	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
 	int (*image)(int vcpu_fd, struct svmrt_vcpu_image *image);
+	void *data;		/* the engine's own */
 };
 
 /* The engine of svmrt.ko on `device` (kept by pointer). Opens the device anew for every call of

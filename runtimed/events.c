@@ -5,6 +5,7 @@
  */
 #include "events.h"
 #include "limits.h"
+#include "recorder.h"
 #include "subscription.h"
 
 static void deliver(struct vcpu *vcpu, const struct svmrt_event *event)
@@ -12,6 +13,7 @@ static void deliver(struct vcpu *vcpu, const struct svmrt_event *event)
 	if (event->seq > vcpu->next_seq)
 		subscription_count_drops(vcpu->vm, vcpu->index, event->seq - vcpu->next_seq);
 	vcpu->next_seq = event->seq + 1;
+	recorder_event(vcpu->vm->daemon->recorder, vcpu, event);
 	subscription_send_all(vcpu->vm, vcpu->index, event);
 }
 
@@ -32,6 +34,8 @@ bool events_drain(struct vcpu *vcpu)
 		__atomic_store_n(&ring->tail, vcpu->tail, __ATOMIC_RELEASE);
 		vcpu_ring_drained(vcpu);
 	}
+	if (vcpu->tail == head && vcpu->vm->daemon->engine->drained)
+		vcpu->vm->daemon->engine->drained(vcpu->fd);
 	return vcpu->tail != head;
 }
 

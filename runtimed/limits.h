@@ -29,6 +29,8 @@
 #define RING_ENTRIES 8192u
 #define DRAIN_BATCH 1024u			/* event records per turn of the loop and vCPU */
 #define TICK_MS 50u
+#define REPLAY_MAX_VMS LIMIT_VMS
+#define REPLAY_MAX_VCPUS 255u
 #define KICK_REPEAT_MS 100u
 #define SHUTDOWN_FLUSH_MS 2000u
 #define SHUTDOWN_STOP_MS 10000u

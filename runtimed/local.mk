@@ -3,7 +3,8 @@
 libsvmkit_common_a_SOURCES += \
 	lib/json_b64.c lib/json_b64.h \
 	lib/json_check.c lib/json_check.h \
-	lib/json_out.c lib/json_out.h
+	lib/json_out.c lib/json_out.h \
+	lib/svmlog.c lib/svmlog.h
 
 noinst_LIBRARIES += libsvmrund.a
 libsvmrund_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtimed
@@ -14,7 +15,8 @@ libsvmrund_a_SOURCES = \
 	runtimed/daemon.c runtimed/daemon.h \
 	runtimed/devices/debug_exit.c runtimed/devices/debug_exit.h \
 	runtimed/devices/uart.c runtimed/devices/uart.h \
-	runtimed/engine.h runtimed/engine_svmrt.c \
+	runtimed/engine.h runtimed/engine_replay.c runtimed/engine_replay.h \
+	runtimed/engine_svmrt.c \
 	runtimed/event_filter.c runtimed/event_filter.h \
 	runtimed/event_json.c runtimed/event_json.h \
 	runtimed/events.c runtimed/events.h \
@@ -22,6 +24,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/limits.h runtimed/list.h \
 	runtimed/log.c runtimed/log.h \
 	runtimed/mmio.c runtimed/mmio.h \
+	runtimed/recorder.c runtimed/recorder.h \
 	runtimed/rpc.c runtimed/rpc.h \
 	runtimed/rpc_answer.c runtimed/rpc_answer.h \
 	runtimed/rpc_args.c \
@@ -45,7 +48,7 @@ svmrund_LDADD = $(svmrund_libs)
 
 dist_man_MANS += man/svmrund.8 man/svmrund-rpc.7
 EXTRA_DIST += schemas/openrpc.json \
-	tests/e2e/rpc_control.py tests/e2e/rpc_filters.py \
+	tests/e2e/control.py tests/e2e/rpc_control.py tests/e2e/rpc_filters.py tests/e2e/rpc_replay.py \
 	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
 	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats
@@ -58,8 +61,11 @@ tests_unit_svmrund_fake_SOURCES = tests/unit/svmrund_fake.c tests/unit/fake_engi
 tests_unit_svmrund_fake_LDADD = $(svmrund_libs)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_rpc tests/unit/test_exits
-UNIT_TESTS += tests/unit/test_rpc tests/unit/test_exits
+check_PROGRAMS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog
+UNIT_TESTS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog
+tests_unit_test_svmlog_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_svmlog_SOURCES = tests/unit/test_svmlog.c
+tests_unit_test_svmlog_LDADD = libsvmkit-common.a $(MD_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_rpc_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 tests_unit_test_rpc_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c

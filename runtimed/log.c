@@ -44,6 +44,17 @@ void *need_memory(size_t bytes)
 	return memory;
 }
 
+void *need_more(void *memory, size_t bytes)
+{
+	void *more = realloc(memory, bytes);
+
+	if (!more) {
+		log_line(LOG_ERR, "out of memory (%zu bytes)", bytes);
+		abort();
+	}
+	return more;
+}
+
 char *need_copy(const char *text, size_t length)
 {
 	char *copy = need_memory(length + 1);

@@ -14,6 +14,7 @@ void log_line(int priority, const char *format, ...) __attribute__((format(print
 
 /* Small allocations that the daemon cannot do without: a failure ends it with a log line. */
 void *need_memory(size_t bytes);	/* zeroed */
+void *need_more(void *memory, size_t bytes);	/* realloc */
 char *need_copy(const char *text, size_t length);	/* NUL-terminated */
 
 #endif

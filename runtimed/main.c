@@ -7,14 +7,21 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "daemon.h"
+#include "engine_replay.h"
 #include "rpc.h"
 
-enum { OPTION_SOCKET = 256, OPTION_DEVICE, OPTION_GROUP, OPTION_OPENRPC, OPTION_VERSION };
+enum {
+	OPTION_SOCKET = 256, OPTION_DEVICE, OPTION_ENGINE, OPTION_RECORD, OPTION_GROUP,
+	OPTION_OPENRPC, OPTION_VERSION,
+};
 
 static const struct option long_options[] = {
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "device", required_argument, NULL, OPTION_DEVICE },
+	{ "engine", required_argument, NULL, OPTION_ENGINE },
+	{ "record", required_argument, NULL, OPTION_RECORD },
 	{ "socket-group", required_argument, NULL, OPTION_GROUP },
 	{ "openrpc", no_argument, NULL, OPTION_OPENRPC },
 	{ "help", no_argument, NULL, 'h' },
@@ -29,6 +36,8 @@ static const char help[] =
 	"  --socket PATH         control socket (/run/svmrund/control.sock)\n"
 	"  --socket-group GROUP  let members of GROUP connect; else only the owner may\n"
 	"  --device PATH         device of svmrt.ko (/dev/svmrt); may appear later\n"
+	"  --engine ENGINE       svmrt (default), or replay:FILE: the VMs of a recording\n"
+	"  --record FILE         write all events of all VMs to FILE, which must not exist\n"
 	"  --openrpc             print the OpenRPC document of the socket and leave\n"
 	"  -h, --help            print this help and leave\n"
 	"  --version             print the version and leave\n"
@@ -47,17 +56,42 @@ static int print_openrpc(void)
 	return fflush(stdout) ? 1 : 0;
 }
 
+static int run(const struct daemon_options *options, const char *name, const char *device)
+{
+	static const char replay[] = "replay:";
+	struct engine_error error;
+	struct engine engine;
+	int status;
+
+	if (!strcmp(name, "svmrt")) {
+		engine_svmrt_init(&engine, device);
+		return daemon_run(options, &engine);
+	}
+	if (strncmp(name, replay, sizeof(replay) - 1)) {
+		fprintf(stderr, "svmrund: --engine is svmrt or replay:FILE, not '%s'\n", name);
+		return 2;
+	}
+	if (engine_replay_init(&engine, name + sizeof(replay) - 1, &error)) {
+		fprintf(stderr, "svmrund: %s\n", error.text);
+		return 1;
+	}
+	status = daemon_run(options, &engine);
+	engine_replay_free(&engine);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon_options options = { .socket_path = "/run/svmrund/control.sock" };
-	const char *device = "/dev/svmrt";
-	struct engine engine;
+	const char *device = "/dev/svmrt", *engine_name = "svmrt";
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (option) {
 		case OPTION_SOCKET: options.socket_path = optarg; break;
 		case OPTION_DEVICE: device = optarg; break;
+		case OPTION_ENGINE: engine_name = optarg; break;
+		case OPTION_RECORD: options.record_path = optarg; break;
 		case OPTION_GROUP: options.socket_group = optarg; break;
 		case OPTION_OPENRPC: return print_openrpc();
 		case OPTION_VERSION: puts("svmrund " PACKAGE_VERSION); return 0;
@@ -70,6 +104,5 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
-	engine_svmrt_init(&engine, device);
-	return daemon_run(&options, &engine);
+	return run(&options, engine_name, device);
 }

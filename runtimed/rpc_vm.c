@@ -167,7 +167,7 @@ void rpc_vm_list(struct rpc_request *request)
 		cJSON_AddNumberToObject(json, "vm", (double)vm->number);
 		cJSON_AddStringToObject(json, "name", vm->name);
 		cJSON_AddStringToObject(json, "state", vm_state_name(vm));
-		cJSON_AddStringToObject(json, "template", vm->template->identity);
+		cJSON_AddStringToObject(json, "template", vm->identity);
 		cJSON_AddItemToArray(array, json);
 	}
 	rpc_reply(request, result);
@@ -184,7 +184,7 @@ void rpc_vm_info(struct rpc_request *request)
 	cJSON_AddNumberToObject(result, "vm", (double)vm->number);
 	cJSON_AddStringToObject(result, "name", vm->name);
 	cJSON_AddStringToObject(result, "state", vm_state_name(vm));
-	cJSON_AddStringToObject(result, "template", vm->template->identity);
+	cJSON_AddStringToObject(result, "template", vm->identity);
 	cJSON_AddItemToObject(result, "limits", limits_json(vm));
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
 	cJSON_AddItemToObject(result, "end", vm_end_json(vm));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who gets events, and what happens when somebody does not read them. `held` of a VM is true while
- * at least one lossless subscriber is congested; every change of that is made in update_hold().
+ * at least one lossless subscriber is congested; every change of that is made in
+ * subscription_update_hold().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,9 @@
 #include "subscription.h"
 
 /* Tells the kernel whether a full ring stops the vCPU, and whether we drain at all. */
-static void update_hold(struct vm *vm)
+void subscription_update_hold(struct vm *vm)
 {
-	bool lossless = false, held = false, was_held = vm->held;
+	bool lossless = vm->recorded, held = false, was_held = vm->held;
 
 	list_each(link, &vm->subscriptions) {
 		struct subscription *s = list_object(link, struct subscription, vm_link);
@@ -57,7 +58,7 @@ struct subscription *subscription_new(struct client *client, struct vm *vm, bool
 	list_append(&client->subscriptions, &s->client_link);
 	list_append(&vm->subscriptions, &s->vm_link);
 	client->subscription_count++;
-	update_hold(vm);
+	subscription_update_hold(vm);
 	return s;
 }
 
@@ -80,7 +81,7 @@ void subscription_free(struct subscription *s)
 	list_remove(&s->vm_link);
 	s->client->subscription_count--;
 	free(s);
-	update_hold(vm);
+	subscription_update_hold(vm);
 }
 
 static void report_drops(struct subscription *s, unsigned int vcpu)
@@ -169,7 +170,7 @@ void subscription_send_all(struct vm *vm, unsigned int vcpu, const struct svmrt_
 		became_full |= s->client->congested && !was_congested;
 	}
 	if (became_full)
-		update_hold(vm);
+		subscription_update_hold(vm);
 }
 
 void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count)
@@ -198,7 +199,7 @@ void subscription_client_relieved(struct client *client)
 		struct subscription *s = list_object(link, struct subscription, client_link);
 
 		report_drops_of_all(s);
-		update_hold(s->vm);
+		subscription_update_hold(s->vm);
 	}
 }
 
@@ -213,7 +214,7 @@ void subscription_client_stalled(struct client *client)
 			 "on: the client read nothing for %u ms", (unsigned long long)s->number,
 			 (unsigned long long)client->number, (int)client->pid, LIMIT_STALL_MS);
 		s->lossless = false;
-		update_hold(s->vm);
+		subscription_update_hold(s->vm);
 	}
 }
 

@@ -37,6 +37,8 @@ void subscription_free(struct subscription *subscription);
 void subscription_send_all(struct vm *vm, unsigned int vcpu, const struct svmrt_event *event);
 /* Events that the ring lost. */
 void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count);
+/* Makes the rings of a VM hold or drop as its subscriptions and the recorder want it. */
+void subscription_update_hold(struct vm *vm);
 /* Report what is not reported yet: before vm.state. */
 void subscription_report_drops(struct vm *vm);
 

@@ -11,7 +11,8 @@
 #include "log.h"
 #include "vcpu.h"
 
-static int engine_create(struct vcpu *vcpu, struct engine_error *error)
+/* A descriptor, or -1. */
+static int create_from_template(struct vcpu *vcpu, struct engine_error *error)
 {
 	const struct engine *engine = vcpu->vm->daemon->engine;
 	const struct svmt_view *view = &vcpu->vm->template->view;
@@ -27,7 +28,15 @@ static int engine_create(struct vcpu *vcpu, struct engine_error *error)
 		return engine_fail(error, EOPNOTSUPP, "vCPU",
 				   "confidential guests are not supported");
 	vcpu->waits_for_sipi = row->start == SVMT_START_WAIT_SIPI;
-	vcpu->fd = engine->create_vcpu(vcpu->vm->fd, &create, error);
+	return engine->create_vcpu(vcpu->vm->fd, &create, error);
+}
+
+static int engine_create(struct vcpu *vcpu, struct engine_error *error)
+{
+	const struct engine *engine = vcpu->vm->daemon->engine;
+
+	vcpu->fd = vcpu->vm->template ? create_from_template(vcpu, error) :
+		engine->open_recorded_vcpu(engine, vcpu->vm->recorded_number, vcpu->index, error);
 	if (vcpu->fd < 0)
 		return -1;
 	return engine->map_vcpu(vcpu->fd, RING_ENTRIES, &vcpu->pages, error);

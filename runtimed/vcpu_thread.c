@@ -93,7 +93,8 @@ static bool after_run(struct vcpu *vcpu)
 	case SVMRT_RUN_KICKED:
 		return true;
 	case SVMRT_RUN_STOP:
-		end_run(vcpu, VM_END_STOP, "the exit policy says stop");
+		run->text[sizeof(run->text) - 1] = '\0';
+		end_run(vcpu, VM_END_STOP, run->text[0] ? run->text : "the exit policy says stop");
 		return false;
 	case SVMRT_RUN_SHUTDOWN:
 		end_run(vcpu, VM_END_SHUTDOWN, "guest shutdown (triple fault)");

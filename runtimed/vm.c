@@ -11,6 +11,7 @@
 #include "events.h"
 #include "limits.h"
 #include "log.h"
+#include "recorder.h"
 #include "rpc.h"
 #include "subscription.h"
 #include "tables.h"
@@ -224,6 +225,7 @@ static void finish(struct vm *vm)
 
 	for (unsigned int i = 0; i < vm->vcpu_count; i++)
 		events_finish(vm->vcpus[i]);
+	recorder_flush(vm->daemon->recorder);
 	console_pump(vm, true);
 	subscription_report_drops(vm);
 	if (vm->end.reason == VM_END_NONE) {
@@ -297,7 +299,8 @@ void vm_destroy(struct vm *vm)
 	vm_wait_refuse_all(vm);
 	list_remove(&vm->link);
 	vm->daemon->vm_count--;
-	vm->template->vms--;
+	if (vm->template)
+		vm->template->vms--;
 	for (unsigned int i = 0; i < count; i++)
 		vcpu_destroy(vm->vcpus[i], free_when_closed);
 	if (vm->fd >= 0)

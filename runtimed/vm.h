@@ -41,7 +41,10 @@ struct vm {
 	struct daemon *daemon;
 	uint64_t number;
 	char name[65];
-	struct template *template;	/* counted in template->vms */
+	struct template *template;	/* counted in template->vms; NULL: of a recording */
+	unsigned int recorded_number;	/* of a recording: the engine's number */
+	char identity[65];		/* of its template */
+	uint32_t recorded;		/* number in the log of --record; 0: not recorded */
 	enum vm_state state;
 	int fd;
 	struct vcpu **vcpus;
@@ -62,6 +65,9 @@ struct vm {
 /* Builds a VM from a template (vm_build.c). NULL: `error` is filled. */
 struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
 		     const struct vm_limits *limits, struct engine_error *error);
+/* One of the VMs that the engine has by itself. */
+struct vm *vm_create_recorded(struct daemon *daemon, unsigned int number,
+			      const struct engine_vm *recorded, struct engine_error *error);
 /* The VM must not run. Subscriptions and attachments end, waiters are told. */
 void vm_destroy(struct vm *vm);
 struct vm *vm_find(struct daemon *daemon, uint64_t number);

@@ -11,6 +11,8 @@
 #include "devices/debug_exit.h"
 #include "devices/uart.h"
 #include "log.h"
+#include "recorder.h"
+#include "subscription.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -67,10 +69,8 @@ static int set_policy(struct vm *vm, struct engine_error *error)
 	return vm->daemon->engine->policy(vm->fd, &policy, error);
 }
 
-static int create_vcpus(struct vm *vm, struct engine_error *error)
+static int create_vcpus(struct vm *vm, uint32_t count, struct engine_error *error)
 {
-	uint32_t count = vm->template->view.vcpu_count;
-
 	vm->vcpus = need_memory((count + 1) * sizeof(vm->vcpus[0]));
 	for (uint32_t i = 0; i < count; i++) {
 		vm->vcpus[i] = vcpu_create(vm, i, error);
@@ -116,33 +116,59 @@ static int build(struct vm *vm, struct engine_error *error)
 	vm->fd = engine->create_vm(engine, error);
 	if (vm->fd < 0)
 		return -1;
-	if (map_regions(vm, error) || set_policy(vm, error) || create_vcpus(vm, error))
+	if (map_regions(vm, error) || set_policy(vm, error) ||
+	    create_vcpus(vm, vm->template->view.vcpu_count, error))
 		return -1;
 	return 0;
 }
 
-struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
-		     const struct vm_limits *limits, struct engine_error *error)
+static struct vm *new_vm(struct daemon *daemon, const char *name, const char *identity)
 {
 	struct vm *vm = need_memory(sizeof(*vm));
 
 	vm->daemon = daemon;
-	vm->template = template;
 	vm->fd = -1;
-	vm->limits = *limits;
-	snprintf(vm->name, sizeof(vm->name), "%s", name ? name : template->name);
+	snprintf(vm->name, sizeof(vm->name), "%s", name);
+	snprintf(vm->identity, sizeof(vm->identity), "%s", identity);
 	list_init(&vm->subscriptions);
 	list_init(&vm->attachments);
 	list_init(&vm->waiters);
 	io_bus_init(&vm->bus);
 	console_init(&vm->console);
-	template->vms++;
 	list_append(&daemon->vms, &vm->link);
 	daemon->vm_count++;
-	if (build(vm, error)) {
+	return vm;
+}
+
+/* A VM gets its number when it is whole. */
+static struct vm *finish_vm(struct vm *vm, int failed)
+{
+	if (failed) {
 		vm_destroy(vm);
 		return NULL;
 	}
-	vm->number = ++daemon->last_vm;
+	vm->number = ++vm->daemon->last_vm;
+	recorder_vm(vm->daemon->recorder, vm);
+	subscription_update_hold(vm);
 	return vm;
+}
+
+struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
+		     const struct vm_limits *limits, struct engine_error *error)
+{
+	struct vm *vm = new_vm(daemon, name ? name : template->name, template->identity);
+
+	vm->limits = *limits;
+	vm->template = template;
+	template->vms++;
+	return finish_vm(vm, build(vm, error));
+}
+
+struct vm *vm_create_recorded(struct daemon *daemon, unsigned int number,
+			      const struct engine_vm *recorded, struct engine_error *error)
+{
+	struct vm *vm = new_vm(daemon, recorded->name, recorded->identity);
+
+	vm->recorded_number = number;
+	return finish_vm(vm, create_vcpus(vm, recorded->vcpus, error));
 }

@@ -22,12 +22,16 @@ filter_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_filters.py" "$1"
 }
 
+replay_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_replay.py" "$1"
+}
+
 vm_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_streaming.py" "$1"
 }
 
 @test "every case of the Python files is listed here" {
-	for file in rpc_robustness rpc_control rpc_filters rpc_streaming; do
+	for file in rpc_robustness rpc_control rpc_filters rpc_replay rpc_streaming; do
 		names=$(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py")
 		for name in $names; do
 			[ "$name" = daemon ] || grep -q "_case $name\$" "$BATS_TEST_FILENAME" || {
@@ -304,4 +308,28 @@ vm_case() {
 
 @test "what the ring loses is told as unseen" {
 	filter_case what_the_ring_loses_is_told_as_unseen
+}
+
+@test "a recording tells what was told" {
+	replay_case a_recording_tells_what_was_told
+}
+
+@test "a replay refuses what a recording does not have" {
+	replay_case a_replay_refuses_what_a_recording_does_not_have
+}
+
+@test "a million events lose none or say so" {
+	replay_case a_million_events_lose_none_or_say_so
+}
+
+@test "a paused replay stands still and a stop ends it" {
+	replay_case a_paused_replay_stands_still_and_a_stop_ends_it
+}
+
+@test "a recording of a killed daemon can be read" {
+	replay_case a_recording_of_a_killed_daemon_can_be_read
+}
+
+@test "files that are no whole recording are refused" {
+	replay_case files_that_are_no_whole_recording_are_refused
 }

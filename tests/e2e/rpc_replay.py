@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Recordings and the engine `replay`: what one daemon recorded, another tells again. Each case is a
+function; run one by name, or all. tests/cli/svmrund.bats lists them."""
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from rpc_lib import Daemon, template
+from rpc_streaming import ENDLESS, SPIN, PROGRAM, dropped_of, events_of, make, until_state
+
+SVMRUND = os.path.join(os.environ.get('SVMKIT_BUILD', '.'), 'svmrund')
+MILLION = 1000000
+
+
+def recording(path):
+    return Daemon(PROGRAM, '--record', path)
+
+
+def replaying(path):
+    return Daemon(SVMRUND, '--engine', 'replay:' + path)
+
+
+def started(path):
+    """The result of a replaying daemon that cannot even start."""
+    socket = path + '.sock'
+    return subprocess.run([SVMRUND, '--socket', socket, '--engine', 'replay:' + path],
+                          capture_output=True, timeout=20, check=False)
+
+
+def directory():
+    return tempfile.TemporaryDirectory(prefix='svmrund-replay-')
+
+
+def watch(client, vm):
+    number = client.call('events.subscribe', vm=vm, mode='lossless')['subscription']
+    client.call('vm.start', vm=vm)
+    return [{**e, 'subscription': 0} for e in events_of(until_state(client))
+            if e['subscription'] == number]
+
+
+def a_recording_tells_what_was_told():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        live = []
+        with recording(path) as d:
+            c = d.client()
+            digest = None
+            for registers in ({'rbx': 3000, 'rdx': 1}, {'rbx': 10}, {'vcpus': 3, 'states': [
+                    {'rbx': 2500}, {'rbx': 40, 'rdi': SPIN}, {'rbx': 700, 'rdx': 1, 'rdi': SPIN}]}):
+                live.append(watch(c, make(c, name='guest', **registers)))
+                digest = c.call('vm.info', vm=len(live))['template']
+        with replaying(path) as d:
+            c = d.client()
+            vms = c.call('vm.list')['vms']
+            assert [v['vm'] for v in vms] == [1, 2, 3] and vms[2]['template'] == digest, vms
+            assert all(v['name'] == 'guest' and v['state'] == 'defined' for v in vms), vms
+            for vm, before in enumerate(live, 1):
+                again = watch(c, vm)
+                for vcpu in range(3):
+                    assert [e for e in again if e['vcpu'] == vcpu] == \
+                        [e for e in before if e['vcpu'] == vcpu], (vm, vcpu)
+                end = c.call('vm.wait', vm=vm)['end']
+                assert (end['reason'], end['text']) == ('stop', 'the recording ends here'), end
+
+
+def a_replay_refuses_what_a_recording_does_not_have():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        with recording(path) as d:
+            c = d.client()
+            make(c, rbx=10)
+        with replaying(path) as d:
+            c = d.client()
+            info = c.call('system.info')
+            assert info['engine'] == 'replay' and info['svmrt'] is None, info
+            for method, params in [('vcpu.get', {'vcpu': 0}),
+                                   ('memory.read', {'gpa': 0, 'bytes': 1}),
+                                   ('vcpu.set', {'vcpu': 0, 'regs': {'rax': 1}})]:
+                assert c.error(method, vm=1, **params)['code'] == 5
+            assert c.error('vm.create', template=c.load(template()))['code'] == 5
+            c.call('vm.start', vm=1)
+            assert c.call('vm.wait', vm=1)['state'] == 'stopped'
+            c.call('vm.destroy', vm=1)
+            assert c.call('vm.list') == {'vms': []}
+
+
+def a_million_events_lose_none_or_say_so():
+    """One vCPU at full speed, a reader that takes all, and one that reads when all is over."""
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        with recording(path) as d:
+            c = d.client()
+            vm = make(c, rbx=MILLION)
+            c.call('vm.start', vm=vm)
+            assert c.call('vm.wait', vm=vm)['state'] == 'stopped'
+            assert c.call('stats.get', vm=vm)['vcpus'][0]['events'] == MILLION
+        assert os.path.getsize(path) < 65 * MILLION
+        with replaying(path) as d:
+            fast, slow, other = d.client(), d.client(), d.client()
+            fast.call('events.subscribe', vm=1, mode='lossless', fields=['vm'])
+            slow.call('events.subscribe', vm=1, fields=['vm'])
+            other.call('vm.start', vm=1)
+            told = []
+            reader = threading.Thread(target=lambda: told.append(read_all(fast)))
+            reader.start()
+            assert other.call('vm.wait', vm=1)['state'] == 'stopped'
+            reader.join()
+            numbers, dropped = told[0]
+            assert numbers == list(range(MILLION)) and not dropped
+            check_account(slow)
+
+
+def read_all(client):
+    """All sequence numbers and counts of drops up to vm.state, without parsing every line."""
+    data = bytearray(client.buffer)
+    while b'"vm.state"' not in data[-4096:]:
+        data += client.socket.recv(1 << 20)
+    return ([int(n) for n in re.findall(rb'"seq":(\d+)', data)],
+            [int(n) for n in re.findall(rb'"count":(\d+)', data)])
+
+
+def check_account(client):
+    notes = until_state(client)
+    following = 0
+    for method, params in notes[:-1]:
+        if method == 'events.dropped':
+            following += params['count']
+        else:
+            assert params['seq'] == following, (params, following)
+            following += 1
+    assert following == MILLION and dropped_of(notes) > 0, following
+
+
+def a_paused_replay_stands_still_and_a_stop_ends_it():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        with recording(path) as d:
+            c = d.client()
+            vm = make(c, vcpus=2, states=[{'rbx': 200000}, {'rbx': 5, 'rdi': SPIN}])
+            c.call('vm.start', vm=vm)
+            c.call('vm.wait', vm=vm)
+        with replaying(path) as d:
+            c = d.client()
+            c.call('events.subscribe', vm=1, mode='lossless')   # holds vCPU 0, vCPU 1 waits for it
+            other = d.client()
+            other.call('vm.start', vm=1)
+            assert other.call('vm.pause', vm=1)['state'] == 'paused'
+            assert other.call('vm.resume', vm=1)['state'] == 'running'
+            c.close()
+            assert other.call('vm.stop', vm=1)['state'] == 'stopped'
+
+
+def a_recording_of_a_killed_daemon_can_be_read():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        d = recording(path)
+        d.__enter__()
+        c = d.client()
+        vm = make(c, rdi=ENDLESS)
+        c.call('vm.start', vm=vm)
+        while c.call('stats.get', vm=vm)['vcpus'][0]['events'] < 20000:
+            pass
+        d.process.send_signal(signal.SIGKILL)
+        d.process.wait(20)
+        d.directory.cleanup()
+        with open(path, 'rb') as log:
+            data = log.read()
+        for cut in (len(data), len(data) - 1, 20000, 32 + 32 + 152 + 100):
+            with open(path, 'wb') as log:
+                log.write(data[:cut])
+            with replaying(path) as replay:
+                assert 'its end is missing' in replay.text()
+                numbers = [e['seq'] for e in watch(replay.client(), 1)]
+                assert numbers == list(range(len(numbers)))
+                assert len(numbers) % 1024 == 0 and bool(numbers) == (cut > 70000), len(numbers)
+
+
+def files_that_are_no_whole_recording_are_refused():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        assert b'No such file' in started(path).stderr
+        with recording(path) as d:
+            c = d.client()
+            watch(c, make(c, rbx=2000))
+        assert b'File exists' in subprocess.run(
+            [SVMRUND, '--socket', path + '.sock', '--record', path], capture_output=True,
+            timeout=20, check=False).stderr
+        with open(path, 'rb') as log:
+            whole = log.read()
+        events = 32 + 32 + 152
+        for at, change, text in [
+                (0, b'X', b'not an event log'), (8, b'\2', b'version'),
+                (events + 40, b'\xff', b'damaged'), (events, b'\7', b'damaged'),
+                (events + 16, b'\xff' * 8, b'damaged'),
+                (events + 4, struct.pack('<I', 2), b'does not have'),
+                (events + 8, struct.pack('<I', 1), b'does not have'), (32 + 4, b'\2', b'in order')]:
+            with open(path, 'wb') as log:
+                log.write(whole[:at] + change + whole[at + len(change):])
+            result = started(path)
+            assert result.returncode == 1 and text in result.stderr, (at, result)
+        with open(path, 'wb'):
+            pass
+        assert b'not an event log' in started(path).stderr
+
+
+if __name__ == '__main__':
+    CASES = [name for name, value in list(globals().items())
+             if callable(value) and value.__module__ == '__main__' and name.count('_') > 1]
+    for case in sys.argv[1:] or CASES:
+        print('#', case, flush=True)
+        globals()[case]()
