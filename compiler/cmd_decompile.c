@@ -23,8 +23,8 @@ static const char usage[] =
 	"  -o, --output FILE    write FILE instead of standard output\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"Exit status: 0 printed, 1 not a good template, or one that no spec can say, 2 wrong usage,\n"
-	"3 a file could not be read or written.\n";
+	"Exit status: 0 printed, 1 not a good template, or one that no spec can say, 2 wrong\n"
+	"usage, 3 a file could not be read or written.\n";
 
 /* Compile text that is in no file of the user's. */
 static int compile_text(const char *text, size_t bytes, struct svmc_image *image, FILE *messages)

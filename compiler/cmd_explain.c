@@ -7,8 +7,9 @@
 static const char usage[] =
 	"usage: svmc explain NAME...\n"
 	"\n"
-	"Explain VMCB fields, intercepts, exit codes and checks: meaning, place, clean bit, feature,\n"
-	"rule, exit information, whether svmrt.ko forces it, and the key of a spec that sets it.\n"
+	"Explain VMCB fields, intercepts, exit codes and checks: meaning, place, clean bit,\n"
+	"feature, rule, exit information, whether svmrt.ko forces it, and the key of a spec that\n"
+	"sets it.\n"
 	"NAME may be in any case, an exit code as a number (0x72), a segment (es) or begin with\n"
 	"VMEXIT_. A name with several meanings shows all of them.\n"
 	"\n"

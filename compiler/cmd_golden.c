@@ -19,14 +19,14 @@ static const char usage[] =
 	"       svmc golden update DIR\n"
 	"\n"
 	"Compare every spec DIR/NAME.yaml with its golden template DIR/NAME.svmt, or write the\n"
-	"templates anew. `check` prints TAP; a difference is told by field. Files that specs include\n"
-	"belong into a directory of their own.\n"
+	"templates anew. `check` prints TAP; a difference is told by field. Files that specs\n"
+	"include belong into a directory of their own.\n"
 	"\n"
 	"  --junit FILE         the results as JUnit XML too\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"Exit status: 0 all are the same or were written, 1 a difference, a missing golden or errors\n"
-	"in a spec, 2 wrong usage, 3 a file could not be read or written.\n";
+	"Exit status: 0 all are the same or were written, 1 a difference, a missing golden or\n"
+	"errors in a spec, 2 wrong usage, 3 a file could not be read or written.\n";
 
 static int is_spec(const struct dirent *entry)
 {

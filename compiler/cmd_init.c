@@ -11,8 +11,8 @@
 static const char usage[] =
 	"usage: svmc init [NAME]\n"
 	"\n"
-	"Write NAME.yaml, a commented spec to start from (default: guest.yaml). It compiles as it is,\n"
-	"and `svmctl test NAME.yaml` runs it. A file that exists is left alone.\n"
+	"Write NAME.yaml, a commented spec to start from (default: guest.yaml). It compiles as it\n"
+	"is, and `svmctl test NAME.yaml` runs it. A file that exists is left alone.\n"
 	"\n"
 	"  -h, --help   this text\n"
 	"\n"
@@ -95,7 +95,8 @@ static int write_spec(const char *name)
 	snprintf(path, sizeof(path), "%s.yaml", name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0 && errno == EEXIST) {
-		fprintf(stderr, "svmc init: %s exists and is left alone; give another name\n", path);
+		fprintf(stderr, "svmc init: %s exists and is left alone; give another name\n",
+			path);
 		return SVMC_DIAGNOSED;
 	}
 	if (fd >= 0)
@@ -131,8 +132,8 @@ static int run(int argc, char **argv)
 		name = argv[optind];
 	if (good_name(name))
 		return write_spec(name);
-	fprintf(stderr, "svmc init: `%s` is no name for a spec; the rule is a letter, then letters, "
-		"digits, `-`, `_` and `.`, at most %d, without a directory\n", name, SPEC_MAX_NAME);
+	fprintf(stderr, "svmc init: `%s` is no name for a spec; the rule is a letter, then "
+		"letters, digits, `-`, `_` and `.`, at most %d, without a directory\n", name, SPEC_MAX_NAME);
 	return SVMC_DIAGNOSED;
 }
 

@@ -174,8 +174,8 @@ static void print_time(struct decompile *d, const cJSON *value)
 
 void decompile_expect(struct decompile *d)
 {
-	cJSON *expect = d->view->expect ? cJSON_ParseWithLength(d->view->expect,
-								(size_t)d->view->expect_bytes) : NULL;
+	const size_t bytes = (size_t)d->view->expect_bytes;
+	cJSON *expect = bytes ? cJSON_ParseWithLength(d->view->expect, bytes) : NULL;
 	const cJSON *child;
 
 	if (!expect)

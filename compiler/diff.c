@@ -89,7 +89,8 @@ static bool same_vcpu(const struct svmt_view *view, uint32_t x, uint32_t y)
 }
 
 /* vCPUs that share their pages in both templates differ in the same way, which is told once. */
-static void diff_vcpus(struct differences *out, const struct svmt_view *a, const struct svmt_view *b)
+static void diff_vcpus(struct differences *out, const struct svmt_view *a,
+		       const struct svmt_view *b)
 {
 	uint32_t count = a->vcpu_count < b->vcpu_count ? a->vcpu_count : b->vcpu_count;
 

@@ -49,7 +49,8 @@ static const uint8_t *take(struct cursor *c, uint64_t gpa)
 	return page;
 }
 
-static const char *first_bytes(struct arena *arena, const uint8_t *bytes, const struct open_range *r)
+static const char *first_bytes(struct arena *arena, const uint8_t *bytes,
+			       const struct open_range *r)
 {
 	const char *text = "";
 

@@ -57,7 +57,8 @@ static const char *control_access(const struct vmcb_field_info *field)
 	static const char *const texts[] = {
 		[VMCB_IN] = "read by VMRUN", [VMCB_OUT] = "written by #VMEXIT",
 		[VMCB_INOUT] = "read by VMRUN, written by #VMEXIT",
-		[VMCB_SBZ] = "should be zero", [VMCB_HOST] = "for software; the processor ignores it",
+		[VMCB_SBZ] = "should be zero",
+		[VMCB_HOST] = "for software; the processor ignores it",
 	};
 
 	return texts[field->access];
@@ -193,8 +194,11 @@ static void show_rule(FILE *out, const struct rule *rule)
 							       rule->decided);
 	say(out, "needs", rule->host_fact);
 	fprintf(out, "  %-10s APM volume 2, %s\n", "source", rule->apm);
-	say(out, "svmc", find_check(rule->id) ? "checks it in every spec" :
-		"has no check of that name: svmrt.ko or the processor decides");
+	if (find_check(rule->id) && find_check(rule->id)->kind == CHECK_KIND_SAVE)
+		fprintf(out, "  %-10s allow: [ %s ] lets the state pass\n", "spec", rule->id);
+	say(out, "svmc", !find_check(rule->id) ?
+		"has no check of that name: svmrt.ko or the processor decides" :
+		warns ? "warns of it" : "checks it in every spec");
 }
 
 /* A check of svmc's that is no row of the facts: the man page has its words. */
@@ -231,7 +235,8 @@ unsigned int explain(FILE *out, const char *name)
 	unsigned int count = 0;
 
 	for (size_t i = 0; i < vmcb_field_count; i++)
-		if (!strcasecmp(vmcb_fields[i].name, name) || is_part_of(vmcb_fields[i].name, name)) {
+		if (!strcasecmp(vmcb_fields[i].name, name) ||
+		    is_part_of(vmcb_fields[i].name, name)) {
 			begin(out, count++);
 			show_field(out, &vmcb_fields[i]);
 		}

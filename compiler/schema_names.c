@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Definitions that come from the tables of fields, intercepts, exit codes and rules, and the scalars
- * of the language. A scalar may always be a variable instead; svmc looks at what it stands for.
+ * Definitions that come from the tables of fields, intercepts, exit codes and rules, and the
+ * scalars of the language. A scalar may always be a variable instead; svmc looks at what it stands for.
  */
 #include <ctype.h>
 #include <string.h>

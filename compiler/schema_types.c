@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What kind of value each key of the language has. Which keys there are is not said here but by the
- * readers' tables: a key that has no row here is an error of `svmc schema`, not a gap in its result.
+ * What kind of value each key of the language has. Which keys there are is not said here but by
+ * the readers' tables: a key that has no row here is an error of `svmc schema`, not a gap.
  */
 #include <stdio.h>
 #include <string.h>

@@ -57,7 +57,9 @@ validate() {
 		exit-inject-vector.yaml flag-list.yaml long-name.yaml missing-keys.yaml msrs.yaml
 		no-extends.yaml not-a-map.yaml number-forms.yaml number-width.yaml
 		payload-forms.yaml segments.yaml unsupported-key.yaml version.yaml)
-	bad=("${bad[@]/#/$PWD/}")
+	for i in "${!bad[@]}"; do
+		case ${bad[i]} in *.fixed.yaml) unset "bad[i]" ;; *) bad[i]=$PWD/${bad[i]} ;; esac
+	done
 	cd "$BATS_TEST_TMPDIR"
 	validate "$schema" "${bad[@]}"
 	cat verdicts
