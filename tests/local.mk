@@ -25,6 +25,12 @@ tests_e2e_abi_test_LDADD = -lpthread
 tests_e2e_abi_host_SOURCES = tests/e2e/abi_host.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_host_LDADD = -lpthread
 tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+check_PROGRAMS += tests/e2e/abi_failing tests/e2e/abi_fuzz
+tests_e2e_abi_failing_SOURCES = tests/e2e/abi_failing.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_fuzz_SOURCES = tests/e2e/abi_fuzz.c tests/e2e/abi_fuzz_calls.c \
+	tests/e2e/abi_fuzz_guest.c tests/e2e/abi_fuzz.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_fuzz_LDADD = -lpthread
+EXTRA_DIST += tests/e2e/run-lab-debug
 
 # Measured on request (bench/exit-cost), never by `make check`.
 EXTRA_PROGRAMS = bench/exit_cost

@@ -5,6 +5,7 @@
 RUN_PACKAGES="gcc make autoconf automake libtool pkg-config binutils libyaml-dev libuv1-dev
 	libcjson-dev libmd-dev libzydis-dev libncurses-dev linux-headers-amd64 qemu-system-x86
 	busybox-static kmod cpio xz-utils util-linux"
+DEBUG_KERNEL_PACKAGES="flex bison bc libelf-dev dpkg apt"
 TEST_PACKAGES="libcmocka-dev bats clang sparse python3 expect mandoc valgrind"
 
 say() { printf '\n== %s\n' "$*"; }
