@@ -85,6 +85,7 @@ static bool may_read(struct comp *c, const struct link *file)
 static struct node *read_one(struct comp *c, const struct link *file)
 {
 	struct source *source = arena_alloc(&c->arena, sizeof(*source));
+	const struct node *version;
 	struct node *root;
 
 	if (!file->named_at && c->given_text) {
@@ -98,6 +99,10 @@ static struct node *read_one(struct comp *c, const struct link *file)
 	root = yaml_parse(&c->arena, &c->diag, source);
 	if (!root)
 		return NULL;
+	version = file->named_at ? node_get(root, "svmspec") : NULL;
+	if (version && (version->kind != NODE_SCALAR || strcmp(version->text, "1")))
+		diag_error(&c->diag, &version->range, "svmspec is %s; this svmc reads version 1",
+			   node_quote(&c->arena, version));
 	c->value_count += root->weight;
 	if (c->value_count <= YAML_MAX_NODES)
 		return root;

@@ -140,7 +140,14 @@ static bool complete(struct comp *c, const struct svm_exit_info *info, struct sp
 		     const struct node *map)
 {
 	const bool vector = node_get(map, "vector") != NULL;
+	/* A file may change the action of a rule that it is merged over, whose vector goes with it. */
+	const bool left_over = vector && exit->do_range.replaced &&
+			       exit->do_range.source != exit->vector_range.source;
 
+	if (left_over && exit->rule.action != SVMRT_DO_INJECT) {
+		exit->rule.vector = 0;
+		return true;
+	}
 	if (vector && exit->rule.action != SVMRT_DO_INJECT) {
 		diag_error(&c->diag, &exit->vector_range,
 			   "`vector` is for `do: inject`, but %s is handled "

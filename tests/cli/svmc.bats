@@ -370,6 +370,20 @@ bounded() {
 	[[ "${lines[0]}" == d16.yaml:1:10:*"deeper than 16"* ]]
 }
 
+@test "a file may change the action of an included rule, and another language version is refused" {
+	echo 'exits: { VMMCALL: { do: inject, vector: 13 } }' >base.yaml
+	spec spec.yaml 'payload: none' 'include: base.yaml' 'exits: { VMMCALL: { do: stop } }'
+	"$svmc" compile -o t.svmt spec.yaml
+	"$svmc" dump t.svmt | grep -q '^exit 0x81 .* do stop,'
+	spec spec.yaml 'payload: none' 'include: base.yaml' 'exits: { VMMCALL: { do: stop, vector: 6 } }'
+	run "$svmc" check spec.yaml
+	[ "$status" -eq 1 ]
+	[[ "${lines[0]}" == spec.yaml:*'`vector` is for `do: inject`'* ]]
+	echo 'svmspec: 2' >base.yaml
+	run "$svmc" check spec.yaml
+	[ "${lines[0]}" = 'base.yaml:1:10: error: svmspec is `2`; this svmc reads version 1' ]
+}
+
 @test "a named pipe as an included file is refused, not waited for" {
 	mkfifo pipe.yaml
 	spec spec.yaml 'payload: none' 'include: pipe.yaml'
