@@ -319,8 +319,19 @@ static int set_msrpm(struct svmrt_vm *vm, struct svmrt_policy *arg)
 
 /* ---- All of it ---- */
 
+/* The tables are the user's memory as much as guest pages are: in whole pages, with the hash. */
+static unsigned long policy_pages(const struct svmrt_policy *arg)
+{
+	u64 bytes = MSRPM_BYTES + arg->msr_count * sizeof(struct svmrt_msr_row) +
+		    arg->cpuid_count * (sizeof(struct svmrt_cpuid_row) + 4 * sizeof(u32));
+
+	return DIV_ROUND_UP(bytes, PAGE_SIZE);
+}
+
 void svmrt_policy_free(struct svmrt_vm *vm)
 {
+	svmrt_uncharge(vm->user, vm->policy_pages);
+	vm->policy_pages = 0;
 	kvfree(vm->cpuid);
 	kvfree(vm->cpuid_hash);
 	kvfree(vm->msrs);
@@ -349,6 +360,13 @@ int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg)
 		err = -EEXIST;
 		goto out;
 	}
+	err = svmrt_charge(vm->user, policy_pages(arg));
+	if (err) {
+		svmrt_err(arg, "the tables need %lu pages, more than this user may have",
+			  policy_pages(arg));
+		goto out;
+	}
+	vm->policy_pages = policy_pages(arg);
 	err = set_rules(vm, arg);
 	if (!err)
 		err = set_cpuid(vm, arg);

@@ -101,6 +101,7 @@ struct svmrt_vm {
 	struct svmrt_msr_row *msrs;	/* ascending, not overlapping */
 	u32 msr_count;
 	struct page *msrpm;		/* order 1 */
+	unsigned long policy_pages;	/* charged for the tables above */
 	struct svmrt_vcpu *vcpus[SVMRT_MAX_VCPUS];
 };
 
