@@ -37,10 +37,10 @@ static cJSON *place_json(const struct vm *vm, const struct svmrt_access *access)
 
 void rpc_memory_read(struct rpc_request *request)
 {
-	const struct vm *vm = rpc_vm_of(request);
 	struct svmrt_access access = {
 		.gpa = request->args[1].number, .bytes = request->args[2].number,
 	};
+	const struct vm *vm = rpc_vm_of(request);
 	char *bytes, *text;
 	cJSON *result;
 
@@ -61,12 +61,12 @@ void rpc_memory_read(struct rpc_request *request)
 
 void rpc_memory_write(struct rpc_request *request)
 {
-	const struct vm *vm = rpc_vm_of(request);
 	const char *text = request->args[2].text;
 	struct svmrt_access access = {
 		.flags = SVMRT_ACCESS_WRITE, .gpa = request->args[1].number,
 	};
 	size_t length = strlen(text), bad = 0;
+	const struct vm *vm = rpc_vm_of(request);	/* NULL: `request` is gone */
 	ssize_t bytes;
 	void *data;
 
