@@ -17,9 +17,9 @@ struct key_table {
 #define KEY_TABLE(name_, keys_) \
 	const struct key_table name_ = { keys_, sizeof(keys_) / sizeof((keys_)[0]) }
 
-extern const struct key_table spec_keys, segment_keys, memory_region_keys,
-	payload_map_keys, vcpus_keys, vcpus_item_keys, cpuid_keys, cpuid_row_keys, msr_row_keys, device_keys, exit_keys, expect_keys,
-	expect_event_keys;
+extern const struct key_table spec_keys, memory_region_keys, payload_map_keys, segment_keys,
+	vcpus_keys, vcpus_item_keys, cpuid_keys, cpuid_row_keys, msr_row_keys, device_keys,
+	exit_keys, expect_keys, expect_event_keys;
 
 /* Whether `control:` or the state of a vCPU may set the field. */
 bool control_takes_field(const struct vmcb_field_info *field);
