@@ -418,6 +418,14 @@ bounded() {
 	done
 }
 
+@test "svmspec(5) names every check" {
+	for name in $("$svmc" check --list | cut -d' ' -f1); do
+		case $name in C0[1-9]|C1[0-2]) continue ;; esac	# "C01 to C12"
+		tr -d '\\' <"$SVMKIT_SRC/man/svmspec.5" | grep -qw -- "$name" ||
+			{ echo "missing: $name"; false; }
+	done
+}
+
 @test "of a very long line only the neighbourhood of the error is shown" {
 	{ printf 'svmspec: 1\nvars: {'; for i in $(seq 600); do printf 'k%d: 1, ' "$i"; done; echo '}'; } >spec.yaml
 	run "$svmc" check spec.yaml
