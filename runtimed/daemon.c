@@ -14,6 +14,7 @@
 #include "recorder.h"
 #include "rpc.h"
 #include "server.h"
+#include "service.h"
 #include "subscription.h"
 #include "template.h"
 #include "vm.h"
@@ -80,6 +81,7 @@ static void close_handles(struct daemon *daemon)
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->wake, NULL);
 	uv_close((uv_handle_t *)&daemon->tick, NULL);
+	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
 	uv_close((uv_handle_t *)&daemon->sigterm, NULL);
 	uv_close((uv_handle_t *)&daemon->sigint, NULL);
 }
@@ -148,6 +150,7 @@ void daemon_shutdown(struct daemon *daemon, const char *reason)
 	daemon->closing = true;
 	daemon->closing_reason = reason;
 	daemon->closing_since_ms = daemon_now_ms(daemon);
+	service_stopping();
 	server_close(daemon);
 	list_each(link, &daemon->vms) {
 		struct vm *vm = list_object(link, struct vm, link);
@@ -174,6 +177,7 @@ static void init_handles(struct daemon *daemon)
 	uv_prepare_init(&daemon->loop, &daemon->flush);
 	uv_async_init(&daemon->loop, &daemon->wake, on_wake);
 	uv_timer_init(&daemon->loop, &daemon->tick);
+	uv_timer_init(&daemon->loop, &daemon->watchdog);
 	uv_signal_init(&daemon->loop, &daemon->sigterm);
 	uv_signal_init(&daemon->loop, &daemon->sigint);
 	daemon->flush.data = daemon->wake.data = daemon->tick.data = daemon;
@@ -218,8 +222,9 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 	uv_loop_init(&daemon.loop);
 	init_handles(&daemon);
 	if (prepare(&daemon, options) && server_listen(&daemon, options)) {
-		log_line(LOG_INFO, "listening on %s, engine %s (%s)", options->socket_path,
+		log_line(LOG_INFO, "listening on %s, engine %s (%s)", daemon.socket_path,
 			 engine->name, engine->device);
+		service_ready(&daemon);
 	} else {
 		daemon.status = 1;
 		close_handles(&daemon);

@@ -31,6 +31,7 @@ struct daemon {
 	uv_prepare_t flush;	/* before the loop sleeps: one write per client */
 	uv_async_t wake;
 	uv_timer_t tick;	/* runs only while something has a deadline */
+	uv_timer_t watchdog;	/* service.c */
 	uv_signal_t sigterm, sigint;
 	struct list clients, templates, vms;
 	unsigned int client_count, vm_count, template_count;

@@ -7,7 +7,7 @@ libsvmkit_common_a_SOURCES += \
 	lib/svmlog.c lib/svmlog.h
 
 noinst_LIBRARIES += libsvmrund.a
-libsvmrund_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/runtimed
+libsvmrund_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) -I$(top_srcdir)/runtimed
 libsvmrund_a_SOURCES = \
 	runtimed/client.c runtimed/client.h \
 	runtimed/client_input.c runtimed/client_input.h \
@@ -32,6 +32,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/rpc_memory.c runtimed/rpc_system.c runtimed/rpc_table.c runtimed/rpc_template.c \
 	runtimed/rpc_types.c runtimed/rpc_vcpu.c runtimed/rpc_vcpu_set.c runtimed/rpc_vm.c \
 	runtimed/server.c runtimed/server.h \
+	runtimed/service.c runtimed/service.h \
 	runtimed/subscription.c runtimed/subscription.h \
 	runtimed/template.c runtimed/template.h \
 	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \
@@ -39,7 +40,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/vm_limit.c runtimed/vm_limit.h runtimed/vm_moves.c runtimed/vm_moves.h runtimed/vm_wait.c
 
 svmrund_libs = libsvmrund.a libsvmkit-common.a \
-	$(UV_LIBS) $(CJSON_LIBS) $(MD_LIBS) $(ZYDIS_LIBS) -lpthread
+	$(UV_LIBS) $(CJSON_LIBS) $(MD_LIBS) $(ZYDIS_LIBS) $(SYSTEMD_LIBS) -lpthread
 
 sbin_PROGRAMS += svmrund
 svmrund_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
@@ -49,6 +50,7 @@ svmrund_LDADD = $(svmrund_libs)
 dist_man_MANS += man/svmrund.8 man/svmrund-rpc.7
 EXTRA_DIST += schemas/openrpc.json \
 	tests/e2e/control.py tests/e2e/rpc_control.py tests/e2e/rpc_filters.py tests/e2e/rpc_replay.py \
+	tests/e2e/rpc_service.py \
 	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
 	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats

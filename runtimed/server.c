@@ -20,6 +20,7 @@
 #include "limits.h"
 #include "log.h"
 #include "server.h"
+#include "service.h"
 
 /* The socket's directory, made if its parent exists, locked. -1: logged. */
 static int lock_directory(const char *path)
@@ -142,18 +143,29 @@ static void on_connection(uv_stream_t *listener, int status)
 		client_accept(daemon, listener);
 }
 
-bool server_listen(struct daemon *daemon, const struct daemon_options *options)
+/* A socket of our own, or the service manager's, whose file is not ours to remove. -1: logged. */
+static int get_socket(struct daemon *daemon, const struct daemon_options *options)
 {
-	int fd = make_socket(options), failed;
 	struct stat status;
+	int fd = service_socket();
 
-	if (fd < 0)
-		return false;
-	if (!stat(options->socket_path, &status)) {
+	daemon->socket_path = fd == -1 ? options->socket_path : "the service manager's socket";
+	if (fd != -1)
+		return fd < 0 ? -1 : fd;
+	fd = make_socket(options);
+	if (fd >= 0 && !stat(options->socket_path, &status)) {
 		daemon->socket_device = status.st_dev;
 		daemon->socket_inode = status.st_ino;
 	}
-	daemon->socket_path = options->socket_path;
+	return fd;
+}
+
+bool server_listen(struct daemon *daemon, const struct daemon_options *options)
+{
+	int fd = get_socket(daemon, options), failed;
+
+	if (fd < 0)
+		return false;
 	uv_pipe_init(&daemon->loop, &daemon->listener, 0);
 	daemon->listener.data = daemon;
 	daemon->listening = true;
@@ -161,7 +173,7 @@ bool server_listen(struct daemon *daemon, const struct daemon_options *options)
 	if (!failed)
 		failed = uv_listen((uv_stream_t *)&daemon->listener, 64, on_connection);
 	if (failed) {
-		log_line(LOG_ERR, "%s: %s", options->socket_path, uv_strerror(failed));
+		log_line(LOG_ERR, "%s: %s", daemon->socket_path, uv_strerror(failed));
 		server_close(daemon);
 		return false;
 	}
@@ -175,7 +187,8 @@ void server_close(struct daemon *daemon)
 	if (!daemon->listening)
 		return;
 	daemon->listening = false;
-	if (!stat(daemon->socket_path, &status) && status.st_dev == daemon->socket_device &&
+	if (daemon->socket_inode && !stat(daemon->socket_path, &status) &&
+	    status.st_dev == daemon->socket_device &&
 	    status.st_ino == daemon->socket_inode)
 		unlink(daemon->socket_path);
 	uv_close((uv_handle_t *)&daemon->listener, NULL);

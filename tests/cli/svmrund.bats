@@ -26,12 +26,17 @@ replay_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_replay.py" "$1"
 }
 
+service_case() {
+	grep -q "define HAVE_LIBSYSTEMD 1" "$SVMKIT_BUILD/config.h" || skip "built without libsystemd"
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_service.py" "$1"
+}
+
 vm_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_streaming.py" "$1"
 }
 
 @test "every case of the Python files is listed here" {
-	for file in rpc_robustness rpc_control rpc_filters rpc_replay rpc_streaming; do
+	for file in rpc_robustness rpc_control rpc_filters rpc_replay rpc_service rpc_streaming; do
 		names=$(sed -n 's/^def \([a-z0-9_]*\)():$/\1/p' "$SVMKIT_SRC/tests/e2e/$file.py")
 		for name in $names; do
 			[ "$name" = daemon ] || grep -q "_case $name\$" "$BATS_TEST_FILENAME" || {
@@ -332,4 +337,16 @@ vm_case() {
 
 @test "files that are no whole recording are refused" {
 	replay_case files_that_are_no_whole_recording_are_refused
+}
+
+@test "readiness and watchdog and leaving are told" {
+	service_case readiness_and_watchdog_and_leaving_are_told
+}
+
+@test "a socket of the manager is served and left" {
+	service_case a_socket_of_the_manager_is_served_and_left
+}
+
+@test "what is no listening socket is refused" {
+	service_case what_is_no_listening_socket_is_refused
 }
