@@ -371,6 +371,10 @@ static void fuzz_all(unsigned long calls)
 		uint64_t state = seed + n;
 
 		now_calling = n;
+		if (n && n % 1000 == 0) {	/* so that a dead machine leaves a trace of where */
+			printf("# %lu calls in %.1f s\n", n, seconds_now() - begin);
+			fflush(stdout);
+		}
 		f.random = fuzz_next(&state);
 		before = seconds_now();
 		result = fuzz_call(&f, &name);
