@@ -112,6 +112,11 @@ static int print(const char *path, const struct svmt_view *view, const char *out
 	if (failed) {
 		fprintf(stderr, "%s: error: %s\n", path, error);
 		status = SVMC_DIAGNOSED;
+	} else if (bytes > YAML_MAX_FILE_BYTES) {
+		fprintf(stderr, "%s: error: its memory contents make a spec of %zu MiB, but a spec "
+			"has at most %zu MiB; svmc dump shows the other parts\n", path,
+			bytes >> 20, YAML_MAX_FILE_BYTES >> 20);
+		status = SVMC_DIAGNOSED;
 	} else {
 		status = verify(path, view, text, bytes);
 	}

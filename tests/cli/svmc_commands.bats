@@ -303,3 +303,14 @@ round_trip() {
 	"$svmc" compile -D port=0x2f8 other.yaml
 	grep -q '^name: other$' other.yaml
 }
+
+@test "decompile says when the contents are too long for a spec" {
+	head -c 14000000 /dev/zero | tr '\0' x >big
+	spec a.yaml 'payload: { bin: big, at: 0x1000 }'
+	sed -i 's/size: 2MiB/size: 16MiB/' a.yaml
+	"$svmc" compile a.yaml
+	run "$svmc" decompile a.svmt
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ "$output" == 'a.svmt: error: its memory contents make a spec of 1'?' MiB, but a spec has at most 16 MiB; '* ]]
+}
