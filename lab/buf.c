@@ -60,6 +60,13 @@ void buf_append_frame(struct buf *b, enum mux_type type, uint16_t channel, const
 	buf_append(b, payload, length);
 }
 
+void buf_append_grant(struct buf *b, struct mux *m, uint16_t channel, uint32_t used_bytes)
+{
+	uint8_t frame[MUX_CREDIT_FRAME_BYTES];
+
+	buf_append(b, frame, mux_grant(m, channel, used_bytes, frame));
+}
+
 void buf_consume(struct buf *b, size_t used_bytes)
 {
 	b->start += used_bytes;

@@ -30,6 +30,10 @@ void buf_commit(struct buf *b, size_t added_bytes);
 void buf_append(struct buf *b, const void *data, size_t size_bytes);
 void buf_append_frame(struct buf *b, enum mux_type type, uint16_t channel, const void *payload,
 		      uint32_t length);
+
+/* Records `used_bytes` of m's received DATA as used up, and appends CREDIT when it is due. */
+void buf_append_grant(struct buf *b, struct mux *m, uint16_t channel, uint32_t used_bytes);
+
 void buf_consume(struct buf *b, size_t used_bytes);
 void buf_free(struct buf *b);
 

@@ -6,11 +6,15 @@ pkglibexec_PROGRAMS += svmlab-muxd svmlab-agent svmlab-exec
 pkglibexec_SCRIPTS = svmlab-init
 bin_SCRIPTS += svmlab
 
-svmlab_muxd_SOURCES = lab/svmlab-muxd.c lab/mux.c lab/mux.h
+svmlab_muxd_SOURCES = lab/svmlab-muxd.c lab/muxd_clients.c lab/muxd_console.c lab/muxd_must.c \
+	lab/muxd_port.c lab/muxd_qemu.c lab/muxd_stages.c lab/muxd.h \
+	lab/child.c lab/child.h lab/mux.c lab/mux.h
 svmlab_muxd_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 svmlab_muxd_LDADD = $(UV_LIBS)
 
-svmlab_agent_SOURCES = lab/svmlab-agent.c lab/buf.c lab/buf.h lab/exec.h lab/mux.c lab/mux.h
+svmlab_agent_SOURCES = lab/svmlab-agent.c lab/agent_channel.c lab/agent_control.c \
+	lab/agent_exec.c lab/agent_port.c lab/agent_spawn.c lab/agent.h lab/agent_spawn.h \
+	lab/buf.c lab/buf.h lab/child.c lab/child.h lab/exec.h lab/fd.c lab/fd.h lab/mux.c lab/mux.h
 svmlab_agent_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
 
 svmlab_exec_SOURCES = lab/svmlab-exec.c lab/buf.c lab/buf.h lab/exec.h lab/mux.c lab/mux.h

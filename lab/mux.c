@@ -309,6 +309,18 @@ uint32_t mux_consumed(struct mux *m, uint16_t channel, uint32_t size_bytes)
 	return grant;
 }
 
+uint32_t mux_grant(struct mux *m, uint16_t channel, uint32_t size_bytes,
+		   uint8_t frame[MUX_CREDIT_FRAME_BYTES])
+{
+	const uint32_t grant = mux_consumed(m, channel, size_bytes);
+
+	if (!grant)
+		return 0;
+	mux_header(frame, MUX_CREDIT, channel, 4);
+	mux_put32(frame + MUX_HEADER_BYTES, grant);
+	return MUX_CREDIT_FRAME_BYTES;
+}
+
 bool mux_send_eof(struct mux *m, uint16_t channel)
 {
 	struct mux_channel *c = &m->channels[channel];

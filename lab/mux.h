@@ -2,8 +2,8 @@
 /*
  * The lab's multiplexer protocol: framing and credit-based flow control, without I/O. The same
  * code runs on both ends of the virtio-serial port and inside each command session, so that a rule
- * lives in one place. Bytes from a peer are hostile: every frame is validated against a table of types and
- * against the state of its channel before a caller sees it.
+ * lives in one place. Bytes from a peer are hostile: every frame is validated against a table of
+ * types and against the state of its channel before a caller sees it.
  *
  * A frame is a header of 8 bytes (type u8, zero u8, channel u16, payload length u32; little endian)
  * and its payload. DATA is paid for with credit that the receiver grants; nothing else is, and
@@ -23,6 +23,8 @@
 #define MUX_CHANNELS		128u
 #define MUX_MAGIC		0x4c4d5653u	/* "SVML" */
 #define MUX_VERSION		1u
+#define MUX_CREDIT_FRAME_BYTES	(MUX_HEADER_BYTES + 4u)
+#define MUX_PORT_NAME		"org.svmkit.lab"	/* of the virtio-serial port */
 
 enum mux_type {
 	MUX_HELLO = 1,		/* guest: magic u32, version u32; it is ready */
@@ -120,6 +122,10 @@ void mux_sent(struct mux *m, uint16_t channel, uint32_t size_bytes);
  * CREDIT frame now, or 0: grants are saved up to half a window, so that they stay few.
  */
 uint32_t mux_consumed(struct mux *m, uint16_t channel, uint32_t size_bytes);
+
+/* The same, and writes the CREDIT frame. Returns the frame's size, or 0 when none is due. */
+uint32_t mux_grant(struct mux *m, uint16_t channel, uint32_t size_bytes,
+		   uint8_t frame[MUX_CREDIT_FRAME_BYTES]);
 
 /* Each says whether its frame is still to be sent (true once) and marks it as sent. */
 bool mux_send_eof(struct mux *m, uint16_t channel);

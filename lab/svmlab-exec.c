@@ -291,8 +291,6 @@ static void stream_output(uint16_t stream)
 {
 	struct buf *b = &client.streams[stream];
 	size_t size = b->size_bytes < WRITE_BYTES ? b->size_bytes : WRITE_BYTES;
-	uint8_t payload[4];
-	uint32_t grant;
 	ssize_t n;
 
 	n = client.stream_dead[stream] ? (ssize_t)b->size_bytes
@@ -309,11 +307,7 @@ static void stream_output(uint16_t stream)
 		return;
 	}
 	buf_consume(b, (size_t)n);
-	grant = mux_consumed(&client.mux, stream, (uint32_t)n);
-	if (grant) {
-		mux_put32(payload, grant);
-		send_frame(MUX_CREDIT, stream, payload, sizeof(payload));
-	}
+	buf_append_grant(&client.out, &client.mux, stream, (uint32_t)n);
 }
 
 static void forward_signals(void)
