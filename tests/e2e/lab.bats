@@ -42,6 +42,13 @@ no_process() {
 	[ ! -e "/proc/$1" ] || [ -z "$(tr -d '\0' <"/proc/$1/cmdline")" ]
 }
 
+# SIGKILL takes its time on a loaded machine; until then the killed still look alive.
+is_down() {
+	local status=0
+	lab status >/dev/null 2>&1 || status=$?
+	[ "$status" = 3 ]
+}
+
 in_appliance() {
 	lab run ps | grep -q "$1"
 }
@@ -178,7 +185,7 @@ not_in_appliance() {
 	local before
 	lab up --module none
 	kill -9 "$(cat "$STATE/muxd.pid")" "$(cat "$STATE/qemu.pid")"
-	run -3 lab status
+	eventually is_down
 	[ -e "$STATE/exec.sock" ]
 	before=$SECONDS
 	run -0 lab up --module none
