@@ -3,6 +3,7 @@
  * What the fuzzer's guests are made of: code that likes to exit, page tables, VMCBs that are right
  * but for a few fields, exit rules that are mostly possible. Nothing here calls the module.
  */
+#include <cpuid.h>
 #include <string.h>
 #include "abi_fuzz.h"
 #include "abi_guest.h"
@@ -10,6 +11,7 @@
 #define PML4_GPA 0x2000u
 #define PDPT_GPA 0x3000u
 #define PD_GPA 0x4000u
+#define TCG_EBX 0x54474354u	/* "TCGT" */
 
 /* Instructions that exit, fault, change modes or read and write memory; the same in 16 and 64 bits. */
 static const struct { uint8_t length, bytes[7]; } snippets[] = {
@@ -160,6 +162,21 @@ static void mutate_field(struct fuzz *f, struct svmk_vmcb *vmcb)
 	vmcb_store_word_(vmcb, save_fields[i].offset, bytes, value);
 }
 
+/*
+ * QEMU's emulation loads DR7 at VMRUN without its breakpoints, and the next MOV to DR7 removes one
+ * that is not there: QEMU 7.2 ends with SIGSEGV. There, no guest has a DR7 that enables anything.
+ */
+static void spare_emulator(struct svmk_vmcb *vmcb)
+{
+	unsigned int a, b = 0, c, d;
+
+	__cpuid(0x40000000, a, b, c, d);
+	if (b != TCG_EBX)
+		return;
+	vmcb_set_intercepts(vmcb, 1, vmcb_get_intercepts(vmcb, 1) | 1u << 23);	/* DR7 writes */
+	vmcb_set_DR7(vmcb, vmcb_get_DR7(vmcb) & ~0xffULL);
+}
+
 void fuzz_vmcb(struct fuzz *f, struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *state)
 {
 	unsigned int mutations = fuzz_chance(f, 40) ? fuzz_below(f, 4) : 0, i;
@@ -187,6 +204,7 @@ void fuzz_vmcb(struct fuzz *f, struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *
 		vmcb_store_word_(vmcb, 8 * fuzz_below(f, 512), 8, fuzz_value(f));
 	if (fuzz_chance(f, 10))
 		((uint8_t *)state)[fuzz_below(f, sizeof(*state))] ^= (uint8_t)fuzz_random(f);
+	spare_emulator(vmcb);
 }
 
 /* ---- Exit rules ---- */
