@@ -19,6 +19,7 @@ static const struct {
 	{ "broken", CTL_BROKEN, "the module could not continue the guest" },
 	{ "error", CTL_BROKEN, "the daemon could not finish an exit of the guest" },
 	{ "requested", CTL_STOPPED, "the guest was stopped on request" },
+	{ "limit", CTL_STOPPED, "the guest reached a limit of its VM" },
 };
 
 static int find_reason(const char *reason)

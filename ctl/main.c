@@ -25,7 +25,7 @@ static const char exit_statuses[] =
 	"  11   VMRUN refused the guest's state (VMEXIT_INVALID)\n"
 	"  12   the daemon or the module could not continue the guest\n"
 	"  13   the guest wrote a debug-exit status other than 0\n"
-	"  14   the guest was stopped by another client\n"
+	"  14   stopped by another client, or by a limit of its VM\n"
 	"  124  the time limit passed\n"
 	"  130  interrupted by SIGINT (143: by SIGTERM); the guest was stopped\n";
 

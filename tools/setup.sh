@@ -2,11 +2,10 @@
 # Sourced by ./quickstart and ./check: installs missing Debian packages by name, says what it does,
 # and builds in build/. Doing it again does nothing. Relies on $top, the root of the source tree.
 
-RUN_PACKAGES="gcc make autoconf automake libtool pkg-config binutils libyaml-dev libuv1-dev
-	libcjson-dev libmd-dev libzydis-dev libncurses-dev linux-headers-amd64 qemu-system-x86
+RUN_PACKAGES="gcc make autoconf automake pkg-config binutils libyaml-dev libuv1-dev
+	libcjson-dev libmd-dev libzydis-dev libsystemd-dev linux-headers-amd64 qemu-system-x86
 	busybox-static kmod cpio xz-utils util-linux"
-DEBUG_KERNEL_PACKAGES="flex bison bc libelf-dev dpkg apt"
-TEST_PACKAGES="libcmocka-dev bats clang sparse python3 expect mandoc valgrind"
+TEST_PACKAGES="libcmocka-dev bats clang sparse python3 python3-jsonschema python3-yaml mandoc"
 
 say() { printf '\n== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -152,6 +152,7 @@ static void ends_have_a_sentence_and_a_status(void **state)
 		{ "{\"reason\":\"broken\",\"text\":\"no\\u001bmore\"}", 12, "no\\u001bmore" },
 		{ "{\"reason\":\"error\",\"text\":\"INS\"}", 12, "INS" },
 		{ "{\"reason\":\"requested\"}", 14, "on request" },
+		{ "{\"reason\":\"limit\"}", 14, "a limit of its VM" },
 		{ "{\"reason\":\"bored\"}", 1, "bored" },
 		{ "{}", 1, "does not know" },
 	};
