@@ -16,7 +16,7 @@ endif
 EXTRA_DIST += $(SCRIPT_TESTS) build-aux/tap-driver.sh
 EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/module-cycles tools/setup.sh
 
-SCRIPT_TESTS += tests/cli/tables.bats
+SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats
 
 # Tests below the daemon: built here, run in the lab by ./check.
 check_PROGRAMS += tests/e2e/abi_test tests/e2e/abi_host tests/e2e/abi_kvm
