@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #endif
+#include <svmkit/vmcb_layout.h>	/* for its assertions, in the kernel as in user space */
 #include "control.h"
 
 #define EDX_PAUSE_FILTER	(1u << 10)

@@ -2,7 +2,7 @@
 /*
  * The VMCB as one packed struct (APM volume 2, appendix B), for the compile-time assertions at the
  * end and for people who read. Code reads and writes a VMCB through vmcb.h only, which keeps the
- * clean bits honest; nothing else includes this file but the tests that hold it against others.
+ * clean bits honest. kmod/control.c and the tests include this file for what it asserts.
  */
 #ifndef SVMKIT_VMCB_LAYOUT_H
 #define SVMKIT_VMCB_LAYOUT_H
