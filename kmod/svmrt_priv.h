@@ -226,8 +226,6 @@ const struct svmrt_cpuid_row *svmrt_cpuid_find(const struct svmrt_vm *vm, u32 le
 const struct svmrt_msr_row *svmrt_msr_find(const struct svmrt_vm *vm, u32 index);
 
 /* gwalk.c: guest paging, from pages that are present. No sleep. */
-/* Guest linear to guest physical; false if the walk fails or needs a page that is not present. */
-bool svmrt_guest_translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *missing_gpa);
 /* Bytes fetched at CS:RIP, 0..15; *missing_gpa: a page to populate before trying again, or ~0. */
 #define SVMRT_FETCH_BYTES 16	/* 15 wanted; whole words are copied */
 unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[SVMRT_FETCH_BYTES],

@@ -13,7 +13,7 @@ TESTS = $(UNIT_TESTS)
 if HAVE_BATS
 TESTS += $(SCRIPT_TESTS)
 endif
-EXTRA_DIST += $(SCRIPT_TESTS) build-aux/tap-driver.sh
+EXTRA_DIST += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/module-cycles tools/setup.sh
 
 SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats
