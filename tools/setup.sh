@@ -5,7 +5,7 @@
 RUN_PACKAGES="gcc make autoconf automake pkg-config binutils libyaml-dev libuv1-dev
 	libcjson-dev libmd-dev libzydis-dev libsystemd-dev linux-headers-amd64 qemu-system-x86
 	busybox-static kmod cpio xz-utils util-linux"
-TEST_PACKAGES="libcmocka-dev bats clang sparse python3 python3-jsonschema python3-yaml mandoc"
+TEST_PACKAGES="linux-headers-6.12-amd64 libcmocka-dev bats clang sparse python3 python3-jsonschema python3-yaml mandoc"
 
 say() { printf '\n== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
@@ -42,8 +42,8 @@ install_packages() {
 # The lab boots the kernel that the module was built for; its package must be in the lab's cache
 # or on offer. If the archive has moved on, take its newer headers.
 match_kernel() {
-	kver=$(ls -d /usr/src/linux-headers-*-amd64 2>/dev/null | sort -V | tail -n 1)
-	kver=${kver##*/linux-headers-}
+	kver=$("$top/tools/kernel-headers")
+	case $kver in */linux-headers-*) kver=${kver##*/linux-headers-} ;; *) return ;; esac
 	cache=${SVMLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/svmkit}
 	ls "$cache"/kernel/*"$kver"* >/dev/null 2>&1 && return
 	apt-cache show "linux-image-$kver" >/dev/null 2>&1 && return

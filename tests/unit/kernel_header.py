@@ -27,6 +27,7 @@ HEAD = """
 typedef unsigned char u8, __u8; typedef unsigned short u16, __u16; typedef unsigned int u32, __u32;
 typedef unsigned long long u64, __u64; typedef _Bool bool;
 #define BUILD_BUG_ON(x)
+#define ASSERT_STRUCT_OFFSET(type, field, offset)
 #define GENMASK(h, l) ((~0UL >> (63 - (h))) & (~0UL << (l)))
 #define GENMASK_ULL(h, l) GENMASK(h, l)
 #define BIT(n) (1UL << (n))
