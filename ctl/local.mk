@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # svmctl, the client.
 bin_PROGRAMS += svmctl
-svmctl_CPPFLAGS = $(AM_CPPFLAGS) -D_GNU_SOURCE
+svmctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/libsvmkit
 svmctl_SOURCES = \
 	ctl/capture.c ctl/capture.h \
 	ctl/cmd_events.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_rpc.c ctl/cmd_run.c \
@@ -14,21 +14,19 @@ svmctl_SOURCES = \
 	ctl/guest.c ctl/guest.h \
 	ctl/main.c \
 	ctl/options.c ctl/options.h \
-	ctl/rpc.c ctl/rpc.h \
 	ctl/socket.c \
 	ctl/spec_list.c ctl/spec_list.h \
 	ctl/stats.c ctl/stats.h \
 	ctl/table.c \
 	ctl/template.c ctl/template.h \
-	ctl/text.c ctl/text.h \
-	ctl/wire.c ctl/wire.h
-svmctl_LDADD = libsvmc.a libsvmkit-common.a $(CJSON_LIBS) $(YAML_LIBS) $(MD_LIBS)
+	ctl/text.c ctl/text.h
+svmctl_LDADD = libsvmkit-rpc.la libsvmc.a libsvmkit-common.a $(CJSON_LIBS) $(YAML_LIBS) $(MD_LIBS)
 dist_man_MANS += man/svmctl.1
 
 # The e2e scripts are run by tests/e2e/run-all, which boots the lab for them.
 SCRIPT_TESTS += tests/cli/svmctl.bats
 EXTRA_DIST += tests/cli/svmctl.bats tests/cli/fake_daemon.py \
-	tests/e2e/run-all tests/e2e/svmkit_client.py tests/e2e/svmctl_run.bats \
+	tests/e2e/run-all tests/e2e/e2e_lib.py tests/e2e/svmctl_run.bats \
 	tests/e2e/bad_input.py tests/e2e/kill_daemon.py tests/e2e/tour_events.py tests/e2e/two_vms.py
 
 if HAVE_CMOCKA
@@ -39,12 +37,12 @@ tests_unit_test_ctl_expect_SOURCES = tests/unit/test_ctl_expect.c \
 	ctl/expect.c ctl/expect_events.c ctl/text.c
 tests_unit_test_ctl_expect_CPPFLAGS = $(svmctl_CPPFLAGS) -I$(top_srcdir)/ctl
 tests_unit_test_ctl_expect_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_ctl_expect_LDADD = libsvmkit-common.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_ctl_expect_LDADD = libsvmkit-rpc.la libsvmkit-common.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_test_ctl_text_SOURCES = tests/unit/test_ctl_text.c \
-	ctl/common.c ctl/end.c ctl/event_text.c ctl/options.c ctl/rpc.c ctl/socket.c ctl/table.c \
-	ctl/text.c ctl/wire.c
+	ctl/common.c ctl/end.c ctl/event_text.c ctl/options.c ctl/socket.c ctl/table.c \
+	ctl/text.c
 tests_unit_test_ctl_text_CPPFLAGS = $(svmctl_CPPFLAGS) -I$(top_srcdir)/ctl
 tests_unit_test_ctl_text_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_ctl_text_LDADD = libsvmkit-common.a $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_ctl_text_LDADD = libsvmkit-rpc.la libsvmkit-common.a $(CJSON_LIBS) $(CMOCKA_LIBS)
 endif

@@ -2,7 +2,7 @@
 # Sourced by ./quickstart and ./check: installs missing Debian packages by name, says what it does,
 # and builds in build/. Doing it again does nothing. Relies on $top, the root of the source tree.
 
-RUN_PACKAGES="gcc make autoconf automake pkg-config binutils libyaml-dev libuv1-dev
+RUN_PACKAGES="gcc make autoconf automake libtool pkg-config binutils libyaml-dev libuv1-dev
 	libcjson-dev libmd-dev libzydis-dev libsystemd-dev linux-headers-amd64 qemu-system-x86
 	busybox-static kmod cpio xz-utils util-linux"
 TEST_PACKAGES="linux-headers-6.12-amd64 libcmocka-dev bats clang sparse python3 python3-jsonschema python3-yaml mandoc"

@@ -6,7 +6,7 @@ module; here a guest runs meanwhile."""
 import os
 import random
 import struct
-from svmkit_client import Client, RpcError, Tap, compile_spec, seal
+from e2e_lib import Client, RpcError, Tap, compile_spec, seal
 
 SEED = int(os.environ.get("SVMKIT_SEED", "1"))
 TEMPLATE_REJECTED = 4

@@ -5,7 +5,7 @@ memory and tells every step by an OUT: whatever happens to it, counter and event
 instruction is lost or done twice."""
 import base64
 import struct
-from svmkit_client import Client, RpcError, Tap, compile_spec
+from e2e_lib import Client, RpcError, Tap, compile_spec
 
 SPEC = """
 svmspec: 1

@@ -7,7 +7,7 @@ Works on the lab that SVMLAB_NAME names, through the svmlab of the build; leaves
 """
 import os
 import subprocess
-from svmkit_client import BUILD, Client, Tap, compile_spec
+from e2e_lib import BUILD, Client, Tap, compile_spec
 
 LOOP = """
 svmspec: 1

@@ -61,7 +61,7 @@ say_x='mov $0x3f8, %edx; mov $120, %al; out %al, %dx'
 	# CR0.NW without CD (15.5.1) in a template that is otherwise right: svmc would not write it.
 	PYTHONPATH=$SVMKIT_SRC/tests/e2e PYTHONDONTWRITEBYTECODE=1 python3 - >guest.svmt <<-'PATCH'
 	import sys
-	from svmkit_client import compile_spec, patch_vmcb
+	from e2e_lib import compile_spec, patch_vmcb
 	hello = compile_spec("specs/hello.yaml")
 	sys.stdout.buffer.write(patch_vmcb(hello, 0x558, "<Q", lambda cr0: cr0 | 1 << 29))
 	PATCH

@@ -7,7 +7,7 @@ from APM volume 2; it was not recorded. Sources: exit codes, appendix C; EXITINF
 of MSR, 15.11; of NPF, 15.25.6; #DB as a trap reports the RIP behind the instruction, volume 1 and
 8.2.2; after SHUTDOWN nothing but the exit code is defined, 15.14.3.
 """
-from svmkit_client import Client, Tap, compile_spec
+from e2e_lib import Client, Tap, compile_spec
 
 CODE = {"CPUID": 0x72, "MSR": 0x7c, "IOIO": 0x7b, "NPF": 0x400, "EXC_DB": 0x41, "HLT": 0x78,
         "VMMCALL": 0x81, "SHUTDOWN": 0x7f}

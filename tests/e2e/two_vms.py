@@ -3,7 +3,7 @@
 """Two VMs at once, each watched by a client of its own: both run at the same time, both complete, and
 neither client sees anything of the other VM."""
 import threading
-from svmkit_client import Client, Tap, compile_spec
+from e2e_lib import Client, Tap, compile_spec
 
 ROUNDS = 2000
 SPEC = """

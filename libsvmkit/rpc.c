@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "escape.h"
 #include "json_check.h"
+#include "json_get.h"
 #include "rpc.h"
-#include "text.h"
 #include "wire.h"
 
 /* A daemon that floods us while it owes an answer must not eat the machine's memory. */
@@ -118,6 +119,19 @@ void rpc_close(struct rpc *rpc)
 	wire_close(&rpc->wire);
 	free(rpc->path);
 	free(rpc);
+}
+
+int64_t rpc_set_timeout(struct rpc *rpc, int64_t timeout_ns)
+{
+	int64_t old = rpc->timeout_ns;
+
+	rpc->timeout_ns = timeout_ns;
+	return old;
+}
+
+int rpc_fd(const struct rpc *rpc)
+{
+	return rpc->wire.fd;
 }
 
 int rpc_catch_signals(struct rpc *rpc)

@@ -4,8 +4,8 @@
  * answer; notifications that come in between wait in a queue for rpc_next(). Nothing that the daemon
  * sends is trusted: sizes are limited and every broken message has its own error text.
  */
-#ifndef SVMKIT_CTL_RPC_H
-#define SVMKIT_CTL_RPC_H
+#ifndef SVMKIT_LIBSVMKIT_RPC_H
+#define SVMKIT_LIBSVMKIT_RPC_H
 
 #include <cjson/cJSON.h>
 #include <stddef.h>
@@ -48,6 +48,10 @@ int64_t rpc_deadline(int64_t ns);
 /* Never NULL except without memory; a failure to connect is RPC_LOST in *status. */
 struct rpc *rpc_connect(const char *path, int64_t timeout_ns, enum rpc_status *status);
 void rpc_close(struct rpc *rpc);
+
+/* Longest wait for one answer from now on, ns; returns what it was. */
+int64_t rpc_set_timeout(struct rpc *rpc, int64_t timeout_ns);
+int rpc_fd(const struct rpc *rpc);	/* for poll(); -1: not connected */
 
 /*
  * From now on SIGINT and SIGTERM no longer end the process. The first makes rpc_next() return

@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""A client of svmrund's control socket for programs, in the standard library of Python 3 only.
+"""A client of svmrund's control socket, svmrund-rpc(7), in the standard library of Python 3 only.
 
-    from svmkit_client import Client
-    client = Client("/run/svmrund/control.sock")
-    template = client.load(open("hello.svmt", "rb").read())
-    run = client.run(template, mode="lossless")
-    print(run.end["reason"], run.console, [e["exit"] for e in run.exits])
+    from svmkit import Client
 
-It shares no code with svmctl, so that tests which use it see the socket as any other program does.
-Also here: what the end-to-end tests share (the environment, compiling, TAP).
+    with Client() as client:
+        run = client.run(client.load_file("hello.svmt"), mode="lossless")
+        print(run.end["reason"], run.console, [exit["exit"] for exit in run.exits])
+
+Numbers that the socket carries as hex strings are int here. A method of the daemon that has no
+function of its own goes through call(): client.call("vm.pause", vm=1). It shares no code with
+svmctl and libsvmkit, so tests that use it see the socket as any other program does.
 """
 import base64
-import hashlib
 import json
 import os
 import socket
-import struct
-import subprocess
-import sys
 import time
 
+DEFAULT_SOCKET = "/run/svmrund/control.sock"
 HEX_MEMBERS = ("code", "info1", "info2", "intinfo", "rip", "rax", "tsc")
 
 
@@ -34,8 +32,8 @@ class RpcError(Exception):
 
 
 def decode_exit(params):
-    """An exit notification's params with its hex strings as numbers."""
-    return dict(params, **{name: int(params[name], 16) for name in HEX_MEMBERS})
+    """An exit notification's params with its hex strings as numbers; a view may leave some out."""
+    return dict(params, **{name: int(params[name], 16) for name in HEX_MEMBERS if name in params})
 
 
 class Run:
@@ -63,13 +61,18 @@ class Run:
 
 
 class Client:
-    """One connection. Notifications that come before an answer are kept for note()."""
+    """One connection. Notifications that come before an answer are kept for note().
+
+    `path`: the socket; None: $SVMRUND_SOCKET, else the system's. `timeout`: longest wait for one
+    answer or notification, in seconds. TimeoutError, EOFError (the daemon has gone), RpcError (the
+    daemon said no) and OSError are what a call may raise.
+    """
 
     def __init__(self, path=None, timeout=30):
         self.timeout = timeout
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
-        self.socket.connect(path or os.environ["SVMRUND_SOCKET"])
+        self.socket.connect(path or os.environ.get("SVMRUND_SOCKET") or DEFAULT_SOCKET)
         self.pending = b""
         self.notes = []
         self.last_id = 0
@@ -87,7 +90,7 @@ class Client:
         self.socket.sendall(data)
 
     def message(self, deadline=None):
-        """The next message of any kind."""
+        """The next message of any kind. `deadline`: on the clock of time.monotonic()."""
         while b"\n" not in self.pending:
             left = self.timeout if deadline is None else deadline - time.monotonic()
             if left <= 0:
@@ -101,6 +104,7 @@ class Client:
         return json.loads(line)
 
     def call(self, method, **params):
+        """The result of any method; svmrund-rpc(7) lists them."""
         self.last_id += 1
         request = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
         self.send_raw(json.dumps(request).encode() + b"\n")
@@ -125,8 +129,26 @@ class Client:
         return message
 
     def load(self, image):
+        """Load a template's bytes; its identity."""
         data = base64.b64encode(image).decode()
         return self.call("template.load", data=data)["template"]
+
+    def load_file(self, path):
+        with open(path, "rb") as file:
+            return self.load(file.read())
+
+    def read_memory(self, vm, gpa, size):
+        """Guest physical memory, at most 1 MiB."""
+        answer = self.call("memory.read", vm=vm, gpa=hex(gpa), bytes=size)
+        return base64.b64decode(answer["data"], validate=True)
+
+    def write_memory(self, vm, gpa, data):
+        self.call("memory.write", vm=vm, gpa=hex(gpa), data=base64.b64encode(data).decode())
+
+    def registers(self, vm, vcpu=0):
+        """The general registers and what else vcpu.get tells, as int by name."""
+        answer = self.call("vcpu.get", vm=vm, vcpu=vcpu)
+        return {name: int(value, 16) for name, value in answer["regs"].items()}
 
     def create(self, template, mode="lossless", **more):
         """A VM whose console and exits come to this client."""
@@ -145,90 +167,10 @@ class Client:
                 return run
 
     def run(self, template, mode="lossless", limit=30):
+        """Create, start, follow to the end, destroy."""
         vm = self.create(template, mode)
         self.call("vm.start", vm=vm)
         run = self.follow(vm, limit)
         run.info = self.call("vm.info", vm=vm)
         self.call("vm.destroy", vm=vm)
         return run
-
-
-# --- what the end-to-end tests share --------------------------------------------------------------
-
-BUILD = os.environ.get("SVMKIT_BUILD", ".")
-SRC = os.environ.get("SVMKIT_SRC", ".")
-
-
-def compile_spec(spec, **defines):
-    """The template of a spec: a path in the source tree that ends in .yaml, or the text of one."""
-    options = [word for name, value in defines.items() for word in ("-D", f"{name}={value}")]
-    is_path = spec.endswith(".yaml")
-    done = subprocess.run([os.path.join(BUILD, "svmc"), "compile", "-o", "-", *options,
-                           os.path.join(SRC, spec) if is_path else "-"],
-                          input=None if is_path else spec.encode(), capture_output=True,
-                          timeout=60, check=False)
-    if done.returncode:
-        raise ValueError(done.stderr.decode())
-    return done.stdout
-
-
-def crc32c(data):
-    crc = 0xffffffff
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
-    return crc ^ 0xffffffff
-
-
-def seal(image):
-    """A changed template with digest and checksum made right: only the change itself is wrong then."""
-    image = bytearray(image)
-    image[16:48] = hashlib.sha256(image[128:]).digest()
-    image[48:52] = bytes(4)
-    image[48:52] = struct.pack("<I", crc32c(image))
-    return bytes(image)
-
-
-def patch_vmcb(image, offset, form, change):
-    """A template whose first VMCB has change(old value) at `offset`; `form` as in struct."""
-    count, = struct.unpack_from("<I", image, 52)
-    rows = [struct.unpack_from("<IIQQQ", image, 128 + 32 * n) for n in range(count)]
-    starts = {kind: start for kind, _, start, _, _ in rows}
-    page, = struct.unpack_from("<I", image, starts[5] + 8)
-    where = starts[4] + 4096 * page + offset
-    image = bytearray(image)
-    struct.pack_into(form, image, where, change(*struct.unpack_from(form, image, where)))
-    return seal(image)
-
-
-class Tap:
-    """TAP on standard output. Leaving the with-block prints the plan; an exception bails out."""
-
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def ok(self, passed, name, *details):
-        self.count += 1
-        self.failed += not passed
-        print(f"{'ok' if passed else 'not ok'} {self.count} - {name}", flush=True)
-        for detail in details if not passed else ():
-            for line in str(detail).splitlines():
-                print(f"# {line}")
-        return passed
-
-    def equal(self, actual, expected, name):
-        return self.ok(actual == expected, name, f"expected: {expected!r}", f"actual:   {actual!r}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, value, trace):
-        if kind is not None and not issubclass(kind, SystemExit):
-            print(f"Bail out! {kind.__name__}: {value}".splitlines()[0], flush=True)
-            return False
-        if kind is None:
-            print(f"1..{self.count}", flush=True)
-            sys.exit(1 if self.failed else 0)
-        return False

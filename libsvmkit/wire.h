@@ -3,8 +3,8 @@
  * Lines over a non-blocking Unix stream socket, with deadlines and signals. Sending reads at the same
  * time, because a daemon that waits for us to read would otherwise never read what we send.
  */
-#ifndef SVMKIT_CTL_WIRE_H
-#define SVMKIT_CTL_WIRE_H
+#ifndef SVMKIT_LIBSVMKIT_WIRE_H
+#define SVMKIT_LIBSVMKIT_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>
