@@ -8,26 +8,69 @@
 
 #include <linux/version.h>
 
-/*
- * Return prediction after an exit (B9). From 6.19 on the macros refer to write_ibpb, which is for KVM
- * only; the module is not built there until it has its own.
- */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
-#error "svmrt.ko knows kernels from 6.1 to 6.18"
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
-#define SVMRT_UNTRAIN_RET UNTRAIN_RET_VM
-#else
-#define SVMRT_UNTRAIN_RET UNTRAIN_RET
+#error "svmrt.ko was built and tried on kernels from 6.1 to 6.18 only"
 #endif
 
 #ifdef __ASSEMBLY__
-/* Named so since the TSA fixes of 2025; before them there is nothing to clear for a guest. */
-#ifndef VM_CLEAR_CPU_BUFFERS
-#define VM_CLEAR_CPU_BUFFERS
+#include <asm/alternative.h>
+#include <asm/cpufeatures.h>
+#include <asm/msr-index.h>
+
+/*
+ * The kernel's own macros for the two steps below refer to symbols that from 6.19 on are KVM's only
+ * (x86_verw_sel, write_ibpb). These take the same decisions, by the same alternatives, without them.
+ */
+/* VERW with a memory operand clears buffers on processors with TSA (B9). Flags only. */
+.macro SVMRT_CLEAR_CPU_BUFFERS
+#ifdef X86_FEATURE_CLEAR_CPU_BUF_VM	/* since the TSA fixes of 2025 */
+	ALTERNATIVE "jmp .Lno_verw_\@", "", X86_FEATURE_CLEAR_CPU_BUF_VM
+	verw svmrt_verw_selector(%rip)
+.Lno_verw_\@:
 #endif
+.endm
+
+/* Before 6.2 the IBPB on exit is that of every kernel entry. */
+#ifndef X86_FEATURE_IBPB_ON_VMEXIT
+#define X86_FEATURE_IBPB_ON_VMEXIT X86_FEATURE_ENTRY_IBPB
+#endif
+
+/* Return prediction after an exit (B9: Retbleed, SRSO). Needs a stack, clobbers RAX, RCX, RDX. */
+.macro SVMRT_UNTRAIN_RET
+	CALL_UNTRAIN_RET
+	ALTERNATIVE_2 "jmp .Lno_ibpb_\@", "", X86_FEATURE_ENTRY_IBPB, "", X86_FEATURE_IBPB_ON_VMEXIT
+	mov	$MSR_IA32_PRED_CMD, %ecx
+	mov	$1, %eax		/* IBPB */
+	xor	%edx, %edx
+	wrmsr
+.Lno_ibpb_\@:
+.endm
 #else
 #include <linux/mm.h>
 #include <linux/syscore_ops.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+
+/* Has the kernel chosen an IBPB before user space runs again on a CPU that ran a guest (VMSCAPE)? */
+static inline bool svmrt_ibpb_before_user(void)
+{
+#ifdef X86_FEATURE_IBPB_EXIT_TO_USER
+	return boot_cpu_has(X86_FEATURE_IBPB_EXIT_TO_USER);
+#else
+	return false;
+#endif
+}
+
+/* SRSO on Zen 5, where the kernel chose BP_CFG[BpSpecReduce]: set while guests run on this CPU. */
+static inline void svmrt_bp_spec_reduce(bool on)
+{
+#ifdef X86_FEATURE_SRSO_BP_SPEC_REDUCE
+	u64 value, bit = BIT_ULL(MSR_ZEN4_BP_CFG_BP_SPEC_REDUCE_BIT);
+
+	if (boot_cpu_has(X86_FEATURE_SRSO_BP_SPEC_REDUCE) && !rdmsrl_safe(MSR_ZEN4_BP_CFG, &value))
+		wrmsrl_safe(MSR_ZEN4_BP_CFG, on ? value | bit : value & ~bit);
+#endif
+}
 
 /* SVMRT_SYSCORE(name, suspend, resume): a syscore object from int suspend(void), void resume(void). */
 #ifdef SVMRT_HAVE_SYSCORE

@@ -9,6 +9,7 @@
 #include <asm/asm.h>
 #include <asm/cpufeatures.h>
 #include <asm/nospec-branch.h>
+#include <asm/segment.h>
 #include "compat.h"
 
 #define GPR(n) ((n) * 8)(%rax)
@@ -44,7 +45,7 @@ SYM_FUNC_START(svmrt_enter)
 	mov	GPR(15), %r15
 	pop	%rax
 	/* B9: on processors with TSA or the like, no host data is left in buffers. Flags only. */
-	VM_CLEAR_CPU_BUFFERS
+	SVMRT_CLEAR_CPU_BUFFERS
 
 	/*
 	 * B1, B2: GIF=0 first, then IF=1, so that host interrupts stay pending until VMRUN and make
@@ -90,7 +91,7 @@ SYM_FUNC_START(svmrt_enter)
 	xor	%r11d, %r11d
 	/* B9: before the first RET, no guest-trained return prediction (Retbleed, SRSO). */
 	FILL_RETURN_BUFFER %rcx, RSB_CLEAR_LOOPS, X86_FEATURE_RETPOLINE
-	mov	%eax, %ebx		/* entry_ibpb() clobbers RAX, RCX, RDX */
+	mov	%eax, %ebx
 	SVMRT_UNTRAIN_RET
 	mov	%ebx, %eax
 	xor	%ecx, %ecx
@@ -121,3 +122,8 @@ SYM_FUNC_START(svmrt_enter)
 	_ASM_EXTABLE(5b, .Lfault_one_word)
 	_ASM_EXTABLE(6b, .Lfault_one_word)
 SYM_FUNC_END(svmrt_enter)
+
+/* What VERW looks at: any selector that may be written to. */
+.section .rodata, "a"
+.balign 2
+SYM_DATA_LOCAL(svmrt_verw_selector, .word __KERNEL_DS)

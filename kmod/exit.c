@@ -3,6 +3,9 @@
  * What an exit means: the host's own events first, then the compiled policy, by exit code. Runs with
  * interrupts off inside a slice; everything that may sleep is handed to run.c as a reason to leave.
  */
+#include <asm/cpufeature.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
 #include <asm/svm.h>
 #include "event.h"
 #include "exit.h"
@@ -234,6 +237,25 @@ enum svmrt_leave svmrt_handle_npf(struct svmrt_vcpu *vcpu)
 	return by_policy(vcpu, 0x400);
 }
 
+/*
+ * C2. A machine check is taken by the host's handler, on this CPU, now. #MC is intercepted; but CR4
+ * is the guest's own, and with its MCE clear a machine check is a shutdown instead (APM volume 2,
+ * 9.3.2), of which MCG_STATUS.MCIP tells. Left pending, the next one would shut the host down.
+ */
+static void hand_over_machine_check(struct svmrt_vcpu *vcpu)
+{
+	vcpu->stats.host_mce++;
+	asm volatile("int $18");
+}
+
+static bool machine_check_pending(void)
+{
+	u64 status;
+
+	return boot_cpu_has(X86_FEATURE_MCA) && !rdmsrl_safe(MSR_IA32_MCG_STATUS, &status) &&
+	       status & MCG_STATUS_MCIP;
+}
+
 /* C8, C9: nothing but the exit code is read back from this VMCB, now or later. */
 static enum svmrt_leave end(struct svmrt_vcpu *vcpu, u64 code, enum svmrt_leave leave)
 {
@@ -247,6 +269,8 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 {
 	u64 code = svmrt_exit_code(vcpu->vmcb);
 
+	if (code == SLOT_SHUTDOWN && machine_check_pending())
+		hand_over_machine_check(vcpu);
 	if (code == SLOT_SHUTDOWN)
 		return end(vcpu, code, SVMRT_LEAVE_SHUTDOWN);
 	if (code >= 0xfffffffffffffffcULL)
@@ -269,8 +293,7 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 		vcpu->stats.host_init++;
 		return SVMRT_LEAVE_HOST;
 	case SLOT_MC:
-		vcpu->stats.host_mce++;
-		asm volatile("int $18");	/* C2: the host's handler, on this CPU, now */
+		hand_over_machine_check(vcpu);
 		return SVMRT_ENTER;
 	case 0x400:
 		vcpu->populate_gpa = vmcb_get_EXITINFO2(vcpu->vmcb);

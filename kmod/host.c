@@ -15,6 +15,7 @@
 #include <asm/msr.h>
 #include <asm/svm.h>
 #include <asm/fpu/xcr.h>
+#include "detect.h"
 #include "host.h"
 #include "svmrt_priv.h"
 
@@ -34,42 +35,67 @@ static unsigned int claims;
 static bool rebooting;
 static struct page *iopm;		/* 12 KiB of ones: every port exits (D5) */
 static int hotplug_state;
-static u32 svm_revision, asids, sev_asids, svm_features;
+static struct svmrt_cpu_facts facts;	/* of the CPU that loaded the module */
+static u32 svm_revision;
+static bool resume_failed;
 
 u64 svmrt_iopm_pa(void)
 {
 	return __sme_set(page_to_phys(iopm));
 }
 
-/* ---- A1: is there SVM that we may use? ---- */
+/* ---- A1: is there SVM that we may use? detect.c decides, on what each CPU says ---- */
 
-static int detect(const char **why)
+static void read_facts(struct svmrt_cpu_facts *f)
 {
-	u64 vm_cr = 0;
-
-	*why = NULL;
-	if (boot_cpu_data.x86_vendor != X86_VENDOR_AMD &&
-	    boot_cpu_data.x86_vendor != X86_VENDOR_HYGON)
-		*why = "this is not an AMD or Hygon processor";
-	else if (cpuid_eax(0x80000000) < 0x8000000a || !(cpuid_ecx(0x80000001) & BIT(2)))
-		*why = "the processor does not report SVM (CPUID 8000_0001 ECX[2])";
-	else if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
-		*why = "this is an SEV guest, which cannot run guests";
-	else if (!rdmsrl_safe(MSR_VM_CR, &vm_cr) && vm_cr & SVM_VM_CR_SVM_DIS_MASK)
-		*why = "SVM is disabled by the firmware (VM_CR.SVMDIS): enable it in the setup";
-	else if (cpuid_ebx(0x8000000a) < 2)
-		*why = "the processor has no ASID for guests (CPUID 8000_000A EBX)";
-	else if (!(cpuid_edx(0x8000000a) & BIT(0)))
-		*why = "the processor has no nested paging (CPUID 8000_000A EDX[0])";
-	return *why ? -ENODEV : 0;
+	memset(f, 0, sizeof(*f));
+	f->amd = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+		 boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
+	f->sev_guest = cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+	f->max_extended = cpuid_eax(0x80000000);
+	if (f->max_extended >= 0x80000001)
+		f->ext1_ecx = cpuid_ecx(0x80000001);
+	if (f->max_extended >= 0x8000000a) {
+		f->svm_ebx = cpuid_ebx(0x8000000a);
+		f->svm_edx = cpuid_edx(0x8000000a);
+	}
+	if (f->max_extended >= 0x8000001f) {
+		f->sev_eax = cpuid_eax(0x8000001f);
+		f->sev_ecx = cpuid_ecx(0x8000001f);
+	}
+	/* Safely: hypervisors that we may run under lack one or the other. */
+	if (!f->amd || rdmsrl_safe(MSR_VM_CR, &f->vm_cr))
+		f->vm_cr = 0;
+	if (!f->amd || rdmsrl_safe(MSR_AMD64_SYSCFG, &f->syscfg))
+		f->syscfg = 0;
+	f->cr4 = native_read_cr4();
 }
 
-static void detect_this_cpu(void *failed)
+/* The boot CPU's facts hold for all; a CPU that lacks something is not one that we can run on. */
+static const char *detect_other(void)
 {
+	struct svmrt_cpu_facts mine;
 	const char *why;
 
-	if (detect(&why))
-		atomic_inc(failed);
+	read_facts(&mine);
+	why = svmrt_detect(&mine);
+	return why ? why : svmrt_detect_differs(&facts, &mine);
+}
+
+struct detect_result {
+	int cpu;
+	const char *why;
+};
+
+static void detect_this_cpu(void *data)
+{
+	struct detect_result *result = data;
+	const char *why = detect_other();
+
+	if (why) {
+		WRITE_ONCE(result->cpu, smp_processor_id());
+		WRITE_ONCE(result->why, why);
+	}
 }
 
 static void read_features(void)
@@ -77,17 +103,11 @@ static void read_features(void)
 	struct svmrt_host_features *f = &svmrt_host_features;
 
 	svm_revision = cpuid_eax(0x8000000a) & 0xff;
-	asids = cpuid_ebx(0x8000000a);
-	svm_features = cpuid_edx(0x8000000a);
-	if (cpuid_eax(0x80000000) >= 0x8000001f)
-		sev_asids = cpuid_ecx(0x8000001f);
-	f->svm_edx = svm_features;
-	if (cpuid_eax(0x80000000) >= 0x80000008)
+	f->svm_edx = facts.svm_edx;
+	if (facts.max_extended >= 0x80000008)
 		f->ext_ebx = cpuid_ebx(0x80000008);
 	f->invpcid = boot_cpu_has(X86_FEATURE_INVPCID);
-	/* D6: ASIDs above the SEV range, where there are any; never 0, which is the host's. */
-	f->first_asid = sev_asids + 1 < asids ? sev_asids + 1 : 1;
-	f->last_asid = asids - 1;
+	svmrt_detect_asids(&facts, &f->first_asid, &f->last_asid);
 
 	if (boot_cpu_has(X86_FEATURE_OSXSAVE)) {
 		svmrt_host_xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
@@ -118,7 +138,7 @@ static void claim_this_cpu(void *data)
 	rdmsrl(MSR_VM_HSAVE_PA, host->old_hsave);
 	wrmsrl(MSR_EFER, efer | EFER_SVME);
 	wrmsrl(MSR_VM_HSAVE_PA, __sme_set(page_to_phys(host->hsave)));
-	if (svm_features & BIT(4))
+	if (facts.svm_edx & BIT(4))
 		wrmsr(MSR_AMD64_TSC_RATIO, 0, 1);	/* 1.0 in 8.32 fixed point */
 	if (boot_cpu_data.x86 == 0x10) {	/* erratum 383, family 10h */
 		u64 dc_cfg;
@@ -126,14 +146,15 @@ static void claim_this_cpu(void *data)
 		if (!rdmsrl_safe(MSR_AMD64_DC_CFG, &dc_cfg))
 			wrmsrl_safe(MSR_AMD64_DC_CFG, dc_cfg | BIT_ULL(47));
 	}
+	svmrt_bp_spec_reduce(true);		/* B9, Zen 5 */
 	host->tsc_aux = host->xss = 0;
 	if (boot_cpu_has(X86_FEATURE_RDTSCP))
 		rdmsrl(MSR_TSC_AUX, host->tsc_aux);
 	if (boot_cpu_has(X86_FEATURE_XSAVES))
 		rdmsrl(MSR_IA32_XSS, host->xss);
-	host->last_vm = 0;
+	host->last_vcpu = 0;
 	svmrt_asid_reset(&host->asid, svmrt_host_features.first_asid,
-			 svmrt_host_features.last_asid, svm_features & BIT(6));
+			 svmrt_host_features.last_asid, facts.svm_edx & BIT(6));
 	host->claimed = true;
 }
 
@@ -147,7 +168,8 @@ static void release_this_cpu(void *unused)
 	host->claimed = false;
 	/* A4: GIF=1 first; harmless if it is, and swallowed if someone cleared SVME already. */
 	asm volatile("1: stgi\n2:\n" _ASM_EXTABLE(1b, 2b) : : : "memory");
-	if (svm_features & BIT(4))
+	svmrt_bp_spec_reduce(false);
+	if (facts.svm_edx & BIT(4))
 		wrmsr(MSR_AMD64_TSC_RATIO, 0, 1);	/* 1.0 in 8.32 fixed point */
 	wrmsrl(MSR_VM_HSAVE_PA, host->old_hsave);
 	rdmsrl(MSR_EFER, efer);
@@ -226,8 +248,13 @@ static int cpu_online_callback(unsigned int cpu)
 {
 	struct svmrt_host_cpu *host = per_cpu_ptr(&svmrt_host_cpu, cpu);
 	struct claim_result result = { .failed = ATOMIC_INIT(0) };
+	const char *why = detect_other();
 	unsigned long flags;
 
+	if (why) {
+		pr_err("svmrt: CPU %u stays offline: %s\n", cpu, why);
+		return -ENODEV;
+	}
 	if (!host->hsave)
 		host->hsave = odd_page(cpu_to_node(cpu));
 	if (!host->save)
@@ -286,8 +313,10 @@ static void host_resume(void)
 	/* Only the boot CPU is up; the others come back through the hotplug callback. */
 	if (claims)
 		claim_this_cpu(&result);
-	if (atomic_read(&result.failed))
+	if (atomic_read(&result.failed)) {
+		WRITE_ONCE(resume_failed, true);
 		pr_err("svmrt: SVM was taken during suspend: guests cannot go on\n");
+	}
 }
 
 SVMRT_SYSCORE(host_syscore, host_suspend, host_resume);
@@ -307,19 +336,18 @@ static struct notifier_block host_reboot_notifier = {
 
 int svmrt_host_init(void)
 {
-	atomic_t failed = ATOMIC_INIT(0);
-	const char *why;
+	struct detect_result result = { .why = NULL };
 	int err;
 
-	err = detect(&why);
-	if (err) {
-		pr_err("svmrt: cannot run guests here: %s\n", why);
-		return err;
+	read_facts(&facts);
+	result.why = svmrt_detect(&facts);
+	if (result.why) {
+		pr_err("svmrt: cannot run guests here: %s\n", result.why);
+		return -ENODEV;
 	}
-	on_each_cpu(detect_this_cpu, &failed, 1);
-	if (atomic_read(&failed)) {
-		pr_err("svmrt: %d online CPUs do not have the SVM of the boot CPU\n",
-		       atomic_read(&failed));
+	on_each_cpu(detect_this_cpu, &result, 1);
+	if (result.why) {
+		pr_err("svmrt: cannot run guests on CPU %d: %s\n", result.cpu, result.why);
 		return -ENODEV;
 	}
 	read_features();
@@ -350,6 +378,11 @@ void svmrt_host_exit(void)
 	__free_pages(iopm, 2);
 }
 
+bool svmrt_host_is_lost(void)
+{
+	return READ_ONCE(rebooting) || READ_ONCE(resume_failed);
+}
+
 static void look_this_cpu(void *data)
 {
 	struct svmrt_host_cpu *host = this_cpu_ptr(&svmrt_host_cpu);
@@ -364,16 +397,16 @@ void svmrt_host_info(struct svmrt_info *info)
 	int cpu;
 
 	info->svm_revision = svm_revision;
-	info->asids = asids;
-	info->svm_features = svm_features;
+	info->asids = facts.svm_ebx;
+	info->svm_features = facts.svm_edx;
 	info->npt_levels = pgtable_l5_enabled() ? 5 : 4;
 	info->host_xcr0 = svmrt_host_xcr0;
 	info->caps = SVMRT_CAP_NPT;
-	if (svm_features & BIT(3))
+	if (facts.svm_edx & BIT(3))
 		info->caps |= SVMRT_CAP_NRIPS;
-	if (svm_features & BIT(6))
+	if (facts.svm_edx & BIT(6))
 		info->caps |= SVMRT_CAP_FLUSHBYASID;
-	if (svm_features & BIT(7))
+	if (facts.svm_edx & BIT(7))
 		info->caps |= SVMRT_CAP_DECODE;
 	if (svmrt_host_xcr0)
 		info->caps |= SVMRT_CAP_XSAVE;

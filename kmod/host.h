@@ -18,7 +18,7 @@ struct svmrt_host_cpu {
 	u64 old_hsave;
 	struct svmrt_asid_cpu asid;
 	u64 tsc_aux, xss;	/* the host's own, constant while it runs */
-	u64 last_vm;		/* id of the VM that ran last here, for the IBPB (B9) */
+	u64 last_vcpu;		/* id of the vCPU that ran last here, for the IBPB (B9); 0: none */
 	bool claimed;
 	bool foreign_svme;
 };

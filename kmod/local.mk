@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # svmrt.ko is built by Kbuild in a copy of its sources, so that VPATH builds and read-only source
 # trees work; the copy is what DKMS gets, too. The pure parts also build into a user-space library.
-KMOD_FILES = Kbuild asid.c asid.h compat.h control.c control.h enter.S event.c event.h exit.c exit.h gwalk.c \
+KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detect.c detect.h enter.S event.c event.h exit.c exit.h gwalk.c \
 	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
 KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
@@ -49,6 +49,12 @@ check_PROGRAMS += tests/unit/test_kmod
 UNIT_TESTS += tests/unit/test_kmod
 tests_unit_test_kmod_SOURCES = tests/unit/test_kmod.c tests/unit/test_kmod_insn.c \
 	tests/unit/test_kmod.h kmod/control.c kmod/event.c kmod/insn.c
+check_PROGRAMS += tests/unit/test_detect
+UNIT_TESTS += tests/unit/test_detect
+tests_unit_test_detect_SOURCES = tests/unit/test_detect.c kmod/detect.c kmod/detect.h kmod/barrier.h
+tests_unit_test_detect_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_detect_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_detect_LDADD = $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_asid
 UNIT_TESTS += tests/unit/test_asid
 tests_unit_test_asid_SOURCES = tests/unit/test_asid.c kmod/asid.c kmod/asid.h

@@ -38,7 +38,7 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long uarg
 }
 
 static const struct file_operations system_fops = {
-	.owner = THIS_MODULE,
+	.owner = THIS_MODULE,		/* A10: as of every descriptor: no unload while one is open */
 	.unlocked_ioctl = system_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 };
@@ -47,7 +47,7 @@ static struct miscdevice system_device = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "svmrt",
 	.fops = &system_fops,
-	.mode = 0660,
+	.mode = 0660,		/* E3; under lockdown, too: no ioctl reaches the host's MSRs or memory */
 };
 
 static int __init svmrt_init(void)

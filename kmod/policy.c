@@ -16,7 +16,11 @@
 #define MAX_MSR_ROWS 65536u
 #define MSRPM_BYTES 8192u
 
-/* MSRs that VMLOAD and VMSAVE switch: the only ones that a guest may touch without an exit (B3). */
+/*
+ * MSRs that VMLOAD and VMSAVE switch: the only ones that a guest may touch without an exit (B3). So
+ * SPEC_CTRL and PRED_CMD exit, and the guest runs with the host's SPEC_CTRL (B8), and so do the MTRRs,
+ * which nobody virtualizes (B12).
+ */
 static const struct { u32 first, last; } switched_msrs[] = {
 	{ 0x174, 0x176 },		/* SYSENTER_CS, _ESP, _EIP */
 	{ 0xc0000081, 0xc0000084 },	/* STAR, LSTAR, CSTAR, SFMASK */

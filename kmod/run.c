@@ -12,6 +12,7 @@
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/svm.h>
+#include "barrier.h"
 #include "event.h"
 #include "exit.h"
 #include "host.h"
@@ -94,8 +95,18 @@ static void plan_tlb(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);
 }
 
+/*
+ * B6, B7: a host interrupt can set a hardware breakpoint or turn branch recording on. Where a slice
+ * holds the host's values of those registers, it gives them back before one is taken.
+ */
+static bool holds_host_debug(const struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
+{
+	return vcpu->dr_live || host->debugctl;
+}
+
 /* One VMRUN. Reasons to leave are looked at with interrupts off, right before it (C12). */
-static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
+static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host,
+				   const struct svmrt_host_state *host_state)
 {
 	enum svmrt_leave leave;
 
@@ -120,20 +131,30 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	svmrt_state_check_xcr0(vcpu);
 	leave = svmrt_handle_exit(vcpu);
 	if (leave == SVMRT_LEAVE_HOST) {
+		if (holds_host_debug(vcpu, host_state))
+			return SVMRT_LEAVE_RESCHED;
 		take_host_interrupts(vcpu);
 		return SVMRT_ENTER;
 	}
 	return leave;
 }
 
-/* B9: no branch prediction trained by one VM is used by another. */
-static void barrier_between_vms(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
+static void predictor_barrier(void)
 {
-	if (host->last_vm == vcpu->vm->id)
-		return;
-	host->last_vm = vcpu->vm->id;
 	if (boot_cpu_has(X86_FEATURE_IBPB))
 		wrmsrl(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
+/*
+ * B9: no process that runs here next uses what the guest trained, where the kernel wants that after a
+ * guest (VMSCAPE); see barrier.h for the next vCPU.
+ */
+static void barrier_before_user(struct svmrt_host_cpu *host)
+{
+	if (!svmrt_ibpb_before_user())
+		return;
+	predictor_barrier();
+	host->last_vcpu = 0;
 }
 
 static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
@@ -150,7 +171,8 @@ static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
 	WRITE_ONCE(vcpu->cpu, smp_processor_id());
 	smp_mb(); /* cpu before the look at nested entries and kicks; pairs with npt.c and kick */
 	vcpu->stats.slices++;
-	barrier_between_vms(vcpu, host);
+	if (svmrt_barrier_due(&host->last_vcpu, vcpu->id))
+		predictor_barrier();
 	if (tlb_always) {
 		/* The processor changes neither word and setters only clear clean bits. */
 		vmcb_set_TLB_CONTROL(vcpu->vmcb, SVMRT_TLB_FLUSH_ALL);
@@ -160,9 +182,10 @@ static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
 	/* B3: the host's half of VMLOAD/VMSAVE; nothing in a slice changes it. */
 	asm volatile("vmsave %0" : : "a" (__sme_set(page_to_phys(host->save))) : "memory");
 	do {
-		leave = enter_once(vcpu, host);
+		leave = enter_once(vcpu, host, &host_state);
 	} while (leave == SVMRT_ENTER);
 	svmrt_state_save(vcpu, &host_state);
+	barrier_before_user(host);
 	WRITE_ONCE(vcpu->cpu, -1);
 	svmrt_ring_wake(vcpu);
 out:
@@ -264,7 +287,11 @@ again:
 			vcpu->halted = true;
 			continue;
 		case SVMRT_LEAVE_LOST:
-			strscpy(vcpu->text, "the host took SVM back (reboot, suspend or CPU offline)",
+			if (!svmrt_host_is_lost()) {
+				cond_resched();		/* A6: away from a CPU that goes */
+				continue;
+			}
+			strscpy(vcpu->text, "the host took SVM back (reboot, or a failed resume)",
 				sizeof(vcpu->text));
 			*reason = SVMRT_RUN_BROKEN;
 			return 0;

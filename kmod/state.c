@@ -132,7 +132,7 @@ void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
 	if (cpu->tsc_aux)
 		wrmsrl(MSR_TSC_AUX, 0);
-	/* A guest with XSAVE can run XSAVES and see any supervisor state that XSS enables. */
+	/* B5: a guest with XSAVE can run XSAVES and see any supervisor state that XSS enables (CET's). */
 	if (cpu->xss)
 		wrmsrl(MSR_IA32_XSS, 0);
 	if (have_pkru()) {

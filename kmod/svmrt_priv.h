@@ -49,6 +49,8 @@ void svmrt_host_exit(void);
 int svmrt_host_claim(char *error, size_t error_bytes);
 void svmrt_host_release(void);
 void svmrt_host_info(struct svmrt_info *info);
+/* SVM was taken from us for good (reboot), not only on a CPU that is going offline. */
+bool svmrt_host_is_lost(void);
 extern struct svmrt_host_features svmrt_host_features;
 extern u64 svmrt_host_xcr0;	/* XCR0 of the host, or 0 without XSAVE */
 extern u64 svmrt_guest_xcr0;	/* components that a guest may have: no AMX, no PKRU (switched apart) */
@@ -124,6 +126,7 @@ int svmrt_vm_read_write(struct svmrt_vm *vm, struct svmrt_access *arg);
 /* ---- vcpu.c and the files that run it ---- */
 struct svmrt_vcpu {
 	struct svmrt_vm *vm;
+	u64 id;				/* for the IBPB decision: never 0, never reused */
 	u32 index;
 	struct mutex lock;		/* RUN, IMAGE */
 	struct svmk_vmcb *vmcb;

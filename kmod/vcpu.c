@@ -15,6 +15,7 @@
 #include "svmrt_priv.h"
 
 static atomic_t vcpu_count;
+static atomic64_t last_id;
 
 unsigned int svmrt_vcpu_count(void)
 {
@@ -65,6 +66,7 @@ static __poll_t vcpu_poll(struct file *file, poll_table *table)
 	return svmrt_ring_unread(vcpu) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+/* E4: what a vCPU did so far, per exit code. */
 static int vcpu_stats(struct svmrt_vcpu *vcpu, struct svmrt_stats __user *user)
 {
 	struct svmrt_stats *copy;
@@ -241,6 +243,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 		return -ENOMEM;
 	atomic_inc(&vcpu_count);
 	vcpu->vm = vm;
+	vcpu->id = atomic64_inc_return(&last_id);
 	vcpu->index = arg->index;
 	vcpu->cpu = -1;
 	vcpu->fetch_gpa = ~0ULL;

@@ -16,7 +16,8 @@ endif
 EXTRA_DIST += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/module-cycles tools/setup.sh tools/kernel-headers
 
-SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats
+SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats tests/cli/kmod_symbols.bats
+EXTRA_DIST += tests/kmod-symbols tests/cli/kmod-symbols.allow
 
 # Tests below the daemon: built here, run in the lab by ./check.
 check_PROGRAMS += tests/e2e/abi_test tests/e2e/abi_host tests/e2e/abi_kvm
