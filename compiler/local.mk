@@ -47,7 +47,6 @@ libsvmc_a_SOURCES = \
 	compiler/spec_payload.c \
 	compiler/spec_segments.c compiler/segments.h \
 	compiler/spec_vcpus.c \
-	compiler/suggest.c compiler/suggest.h \
 	compiler/svmc.h \
 	compiler/tool.c compiler/tool.h \
 	compiler/vars.c compiler/vars.h \

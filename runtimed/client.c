@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Life and output of a client. Output is appended to a buffer and handed to libuv once per turn of
- * the loop; the queue's length drives congestion (events dropped or vCPUs held) and, at its limit,
- * the end of the connection.
+ * Life and output of a client. Output is appended to a buffer and written once per turn of the
+ * loop; the queue's length drives congestion (events dropped or vCPUs held) and, at its limit, the
+ * end of the connection. The socket is read and written by our own calls, not by a stream of libuv,
+ * because descriptors come along with the bytes.
  */
 #include <config.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include "client.h"
 #include "client_input.h"
 #include "limits.h"
 #include "log.h"
 #include "rpc.h"
+#include "rpc_answer.h"
 #include "subscription.h"
 
-struct output_write {
-	uv_write_t request;
-	struct client *client;
-	char *data;
-	size_t length;
-};
+#define OUTPUT_KEEP_BYTES (1u << 20)	/* an empty buffer of at most that size is kept */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -30,66 +30,119 @@ static void on_closed(uv_handle_t *handle)
 	free(client);
 }
 
-static void on_refused_closed(uv_handle_t *handle)
+/* Closes the connection with one line that says why; the peer may not be reading. */
+static void refuse(int fd, const char *line)
 {
-	free(handle);
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_line(LOG_INFO, "a client that was refused did not read why");
+	close(fd);
 }
 
-/* Takes the connection off the queue and closes it with one line that says why. */
-static void refuse(struct daemon *daemon, uv_stream_t *listener)
+static bool refuse_one_too_many(const struct daemon *daemon, int fd)
 {
-	static const char line[] =
-		"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":3,"
-		"\"message\":\"too many clients are connected; try again later\","
-		"\"data\":{\"limit\":\"clients\",\"value\":64}}}\n";
-	uv_pipe_t *pipe = need_memory(sizeof(*pipe));
-	uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)line, sizeof(line) - 1);
+	unsigned long long most = daemon->config->limits.clients;
+	char line[256];
 
-	_Static_assert(LIMIT_CLIENTS == 64, "the text above names the limit");
-	uv_pipe_init(&daemon->loop, pipe, 0);
-	if (!uv_accept(listener, (uv_stream_t *)pipe))
-		uv_try_write((uv_stream_t *)pipe, &buffer, 1);
-	uv_close((uv_handle_t *)pipe, on_refused_closed);
+	if (daemon->client_count < most)
+		return false;
+	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":3,"
+		 "\"message\":\"too many clients are connected; try again later\","
+		 "\"data\":{\"limit\":\"clients\",\"value\":%llu}}}\n", most);
+	refuse(fd, line);
 	log_line(LOG_WARNING, "a client was refused: %u are connected", daemon->client_count);
+	return true;
 }
 
-static void learn_peer(struct client *client)
+static bool refuse_stranger(const struct peer *peer, enum role role, int fd)
 {
-	struct ucred cred;
-	socklen_t length = sizeof(cred);
-	uv_os_fd_t fd;
+	char line[320];
 
-	if (uv_fileno((uv_handle_t *)&client->pipe, &fd) ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &length))
-		return;
-	client->pid = cred.pid;
-	client->uid = cred.uid;
+	if (role != ROLE_NONE)
+		return false;
+	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":%d,"
+		 "\"message\":\"user %u has no role here; an administrator can give one to the user "
+		 "or a group in svmrund.conf\",\"data\":{\"role\":\"none\"}}}\n", RPC_NOT_ALLOWED,
+		 (unsigned int)peer->uid);
+	refuse(fd, line);
+	log_line(LOG_WARNING, "a client was refused: uid %u (pid %d) has no role",
+		 (unsigned int)peer->uid, (int)peer->pid);
+	return true;
 }
 
-void client_accept(struct daemon *daemon, uv_stream_t *listener)
+static void close_descriptors(struct client *client)
 {
-	struct client *client;
+	while (client->descriptor_count)
+		close(client->descriptors[--client->descriptor_count]);
+}
 
-	if (daemon->client_count >= LIMIT_CLIENTS) {
-		refuse(daemon, listener);
-		return;
-	}
-	client = need_memory(sizeof(*client));
-	client->daemon = daemon;
-	client->number = ++daemon->last_client;
-	list_init(&client->requests);
-	list_init(&client->subscriptions);
-	list_init(&client->attachments);
-	list_append(&daemon->clients, &client->link);
-	daemon->client_count++;
-	uv_pipe_init(&daemon->loop, &client->pipe, 0);
-	client->pipe.data = client;
-	if (uv_accept(listener, (uv_stream_t *)&client->pipe)) {
+void client_want_flush(struct client *client)
+{
+	if (list_empty(&client->flush_link) && !client->closing)
+		list_append(&client->daemon->to_flush, &client->flush_link);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+	struct client *client = poll->data;
+
+	if (status < 0) {
 		client_close(client);
 		return;
 	}
-	learn_peer(client);
+	if (events & UV_WRITABLE)
+		client_flush(client);
+	if (events & UV_READABLE && client->reading && !client->closing)
+		client_input_readable(client);
+}
+
+static void new_client(struct daemon *daemon, int fd, struct peer peer, enum role role)
+{
+	struct client *client = need_memory(sizeof(*client));
+
+	client->daemon = daemon;
+	client->number = ++daemon->last_client;
+	client->fd = fd;
+	client->peer = peer;
+	client->role = role;
+	list_init(&client->flush_link);
+	list_init(&client->requests);
+	list_init(&client->subscriptions);
+	list_init(&client->attachments);
+	if (uv_poll_init(&daemon->loop, &client->poll, fd)) {
+		log_line(LOG_ERR, "a client was refused: its socket cannot be polled");
+		peer_free(&client->peer);
+		close(fd);
+		free(client);
+		return;
+	}
+	client->poll.data = client;
+	list_append(&daemon->clients, &client->link);
+	daemon->client_count++;
 	client_input_update(client);
+}
+
+bool client_accept(struct daemon *daemon, int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct peer peer = { 0 };
+	enum role role;
+
+	if (fd < 0)
+		return false;
+	if (refuse_one_too_many(daemon, fd))
+		return true;
+	if (!peer_learn(&peer, fd)) {
+		log_line(LOG_WARNING, "a client was refused: the kernel does not say who it is");
+		peer_free(&peer);
+		close(fd);
+		return true;
+	}
+	role = peer_role(&peer, daemon->config);
+	if (refuse_stranger(&peer, role, fd))
+		peer_free(&peer);
+	else
+		new_client(daemon, fd, peer, role);
+	return true;
 }
 
 void client_close(struct client *client)
@@ -101,15 +154,20 @@ void client_close(struct client *client)
 	rpc_forget_client(client);
 	subscription_forget_client(client);
 	client_input_free(client);
+	close_descriptors(client);
+	peer_free(&client->peer);
+	list_remove(&client->flush_link);
 	list_remove(&client->link);
 	client->daemon->client_count--;
-	uv_close((uv_handle_t *)&client->pipe, on_closed);
+	uv_close((uv_handle_t *)&client->poll, on_closed);
+	close(client->fd);
 }
 
 void client_doom(struct client *client, const char *reason)
 {
 	if (!client->doom)
 		client->doom = reason;
+	client_want_flush(client);
 }
 
 struct json_out *client_output(struct client *client)
@@ -119,76 +177,96 @@ struct json_out *client_output(struct client *client)
 
 size_t client_queue_bytes(const struct client *client)
 {
-	return client->output.length + client->in_flight;
+	return client->output.length - client->sent;
 }
 
 void client_queued(struct client *client)
 {
+	const struct config_limits *limits = &client->daemon->config->limits;
 	size_t queued = client_queue_bytes(client);
 
+	client_want_flush(client);
 	if (client->output.failed)
 		client_doom(client, "no memory for its output");
-	else if (queued > LIMIT_OUTPUT_BYTES)
-		client_doom(client, "it does not read: its output queue is full (16 MiB)");
-	if (queued > OUTPUT_HIGH_BYTES && !client->congested) {
+	else if (queued > limits->output_bytes)
+		client_doom(client, "it does not read: its output queue is full");
+	if (queued > limits->output_high_bytes && !client->congested) {
 		client->congested = true;
 		client->progress_ms = daemon_now_ms(client->daemon);
 		daemon_need_tick(client->daemon);
 	}
 }
 
-static void on_written(uv_write_t *request, int status)
+void client_update_poll(struct client *client)
 {
-	struct output_write *write = request->data;
-	struct client *client = write->client;
+	int events = (client->reading ? UV_READABLE : 0) |
+		(client_queue_bytes(client) ? UV_WRITABLE : 0);
 
-	client->in_flight -= write->length;
-	free(write->data);
-	free(write);
-	if (client->closing)
+	if (client->closing || events == client->polled_for)
 		return;
-	if (status < 0) {
-		client_close(client);
-		return;
-	}
-	if (client->congested && client_queue_bytes(client) < OUTPUT_LOW_BYTES) {
-		client->congested = false;
-		subscription_client_relieved(client);
-		client_input_resume(client);
+	client->polled_for = events;
+	if (events)
+		uv_poll_start(&client->poll, events, on_poll);
+	else
+		uv_poll_stop(&client->poll);
+}
+
+/* What the kernel took goes out of the buffer; the rest moves to the front when that is cheap. */
+static void forget_sent(struct client *client)
+{
+	struct json_out *output = &client->output;
+
+	if (client->sent == output->length) {
+		client->sent = output->length = 0;
+		if (output->capacity > OUTPUT_KEEP_BYTES)
+			json_out_free(output);
+	} else if (client->sent > output->length / 2) {
+		output->length -= client->sent;
+		memmove(output->data, output->data + client->sent, output->length);
+		client->sent = 0;
 	}
 }
 
-static void start_write(struct client *client)
+/* False: the peer is gone. */
+static bool write_some(struct client *client)
 {
-	struct output_write *write = need_memory(sizeof(*write));
-	uv_buf_t buffer;
-	int status;
+	while (client_queue_bytes(client)) {
+		ssize_t done = send(client->fd, client->output.data + client->sent,
+				    client_queue_bytes(client), MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	write->client = client;
-	write->data = client->output.data;
-	write->length = client->output.length;
-	write->request.data = write;
-	client->output = (struct json_out){ 0 };
-	client->in_flight += write->length;
-	client->submitted_bytes += write->length;
-	buffer = uv_buf_init(write->data, (unsigned int)write->length);
-	status = uv_write(&write->request, (uv_stream_t *)&client->pipe, &buffer, 1, on_written);
-	if (status < 0) {
-		client->in_flight -= write->length;
-		free(write->data);
-		free(write);
-		client_doom(client, uv_strerror(status));
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return errno == EAGAIN || errno == ENOBUFS;
+		client->sent += (size_t)done;
+		client->progress_ms = daemon_now_ms(client->daemon);
 	}
+	return true;
+}
+
+static void relieve(struct client *client)
+{
+	if (!client->congested ||
+	    client_queue_bytes(client) >= client->daemon->config->limits.output_low_bytes)
+		return;
+	client->congested = false;
+	subscription_client_relieved(client);
+	client_input_resume(client);
 }
 
 void client_flush(struct client *client)
 {
-	if (client->output.length && !client->doom)
-		start_write(client);
+	list_remove(&client->flush_link);
+	if (!client->doom && !client->closing && !write_some(client)) {
+		client_close(client);
+		return;
+	}
+	forget_sent(client);
+	relieve(client);
 	client_input_update(client);
 	if (client->doom) {
-		log_line(LOG_WARNING, "client %llu (pid %d) is disconnected: %s",
-			 (unsigned long long)client->number, (int)client->pid, client->doom);
+		log_client(LOG_WARNING, client, "client %llu (pid %d) is disconnected: %s",
+			   (unsigned long long)client->number, (int)client->peer.pid, client->doom);
 		client_close(client);
 	} else if (client->close_when_flushed && !client_queue_bytes(client)) {
 		client_close(client);
@@ -198,14 +276,15 @@ void client_flush(struct client *client)
 /* A half-open peer that vanishes causes no read event any more, so it is looked for. */
 static bool watch_half_open(struct client *client)
 {
-	struct pollfd poll_fd = { 0 };
+	struct pollfd poll_fd = { .fd = client->fd };
 
 	if (!client->ended || client->closing)
 		return false;
-	if (!client->subscription_count && list_empty(&client->requests))
+	if (!client->subscription_count && list_empty(&client->requests)) {
 		client->close_when_flushed = true;
-	if (uv_fileno((uv_handle_t *)&client->pipe, &poll_fd.fd) ||
-	    (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR)))) {
+		client_want_flush(client);
+	}
+	if (poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR))) {
 		client_close(client);
 		return false;
 	}
@@ -214,20 +293,30 @@ static bool watch_half_open(struct client *client)
 
 bool client_tick(struct client *client)
 {
-	uint64_t now = daemon_now_ms(client->daemon), taken;
+	uint64_t now = daemon_now_ms(client->daemon);
 	bool half_open = watch_half_open(client);
 
 	if (client->closing || !client->congested)
 		return half_open;
-	/* A big write may be in flight for long: what the kernel took of it counts as progress. */
-	taken = client->submitted_bytes -
-		uv_stream_get_write_queue_size((uv_stream_t *)&client->pipe);
-	if (taken > client->taken_bytes) {
-		client->taken_bytes = taken;
-		client->progress_ms = now;
-	} else if (now - client->progress_ms >= LIMIT_STALL_MS) {
+	if (now - client->progress_ms >= client->daemon->config->limits.stall_ms) {
 		client->progress_ms = now;
 		subscription_client_stalled(client);
 	}
 	return true;
+}
+
+void client_update_role(struct client *client)
+{
+	enum role before = client->role;
+
+	client->role = peer_role(&client->peer, client->daemon->config);
+	if (client->role == before)
+		return;
+	log_client(LOG_NOTICE, client, "client %llu (uid %u) was %s, and is %s now",
+		   (unsigned long long)client->number, (unsigned int)client->peer.uid,
+		   role_name(before), role_name(client->role));
+	if (client->role < ROLE_OPERATOR)
+		subscription_client_demoted(client);
+	if (client->role == ROLE_NONE)
+		client_doom(client, "the new configuration gives it no role");
 }

@@ -12,31 +12,33 @@
 #include <uv.h>
 #include "daemon.h"
 #include "json_out.h"
+#include "limits.h"
 #include "list.h"
+#include "roles.h"
 
 struct client {
 	struct list link;		/* daemon.clients */
+	struct list flush_link;		/* daemon.to_flush, or empty */
 	struct daemon *daemon;
-	uv_pipe_t pipe;
+	uv_poll_t poll;
+	int fd;
+	int polled_for;			/* UV_READABLE, UV_WRITABLE */
 	uint64_t number;		/* for the log */
-	pid_t pid;			/* of the peer, as SO_PEERCRED tells; 0: unknown */
-	uid_t uid;
-
+	struct peer peer;
+	enum role role;
 	char *input;
 	size_t input_bytes, input_capacity, input_scanned;
 	bool skipping;			/* drop input up to the next LF: the line was too long */
 	bool reading, ended;		/* ended: the peer closed its sending side */
-
-	struct json_out output;		/* not yet given to uv_write() */
-	size_t in_flight;		/* given to uv_write(), not yet written */
-	uint64_t submitted_bytes;	/* ever given to uv_write() */
-	uint64_t taken_bytes;		/* of them, what the kernel had taken at the last tick */
-	uint64_t progress_ms;		/* when that last grew: for the stall limit */
-	bool congested;			/* between OUTPUT_HIGH_BYTES and OUTPUT_LOW_BYTES */
+	int descriptors[LIMIT_DESCRIPTORS];	/* received with SCM_RIGHTS, oldest first */
+	unsigned int descriptor_count;
+	struct json_out output;		/* from `sent` on not yet taken by the kernel */
+	size_t sent;
+	uint64_t progress_ms;		/* when the kernel last took something: for the stall limit */
+	bool congested;			/* between output_high_bytes and output_low_bytes */
 	const char *doom;		/* disconnect it at the next flush, for this reason */
 	bool close_when_flushed;
 	bool closing;
-
 	struct list requests;		/* struct rpc_request, without an answer yet */
 	unsigned int request_count;
 	struct list subscriptions;	/* struct subscription */
@@ -44,24 +46,25 @@ struct client {
 	unsigned int subscription_count;	/* both kinds */
 };
 
-/* Accepts a connection from the listener, or refuses it when there are too many. */
-void client_accept(struct daemon *daemon, uv_stream_t *listener);
-
+/* Takes a connection from the listening socket, or refuses it. False: there is none to take. */
+bool client_accept(struct daemon *daemon, int listener);
 /* Where to append whole lines; call client_queued() after each. */
 struct json_out *client_output(struct client *client);
 void client_queued(struct client *client);
 size_t client_queue_bytes(const struct client *client);
-
 /* Disconnect at the next flush; `reason` is static text for the log. Safe anywhere. */
 void client_doom(struct client *client, const char *reason);
-
 /* Only from the top of the loop (own callbacks, flush): closes now and frees later. */
 void client_close(struct client *client);
-
-/* Once per turn of the loop: write what is queued, disconnect the doomed. */
+/* Have client_flush() called in this turn of the loop. Safe anywhere. */
+void client_want_flush(struct client *client);
+/* Once per turn of the loop, if it is in daemon.to_flush: write what is queued, or disconnect. */
 void client_flush(struct client *client);
-
+/* Poll for what is wanted now: input, and room for queued output. */
+void client_update_poll(struct client *client);
 /* Deadlines: stalls of lossless clients, half-open peers that vanished. True: more to watch. */
 bool client_tick(struct client *client);
+/* A new configuration: its role may have changed. */
+void client_update_role(struct client *client);
 
 #endif

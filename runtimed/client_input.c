@@ -4,16 +4,18 @@
  * what really arrives, up to the line limit and to a limit for all clients together; a line that is
  * too long is answered once and skipped up to its end, and the connection goes on.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "client_input.h"
 #include "limits.h"
 #include "log.h"
 #include "rpc.h"
 
 #define INPUT_START_BYTES (64u << 10)	/* every client may have that, whatever the others do */
-#define INPUT_MOST_BYTES (LIMIT_LINE_BYTES + INPUT_START_BYTES)
 #define INPUT_SPARE_BYTES 2048u
 
 /* Where the rest of a line that is skipped goes; of no use outside one read callback. */
@@ -28,14 +30,16 @@ static void set_capacity(struct client *client, size_t capacity)
 
 static bool grow(struct client *client)
 {
+	const struct config_limits *limits = &client->daemon->config->limits;
+	size_t most = limits->line_bytes + INPUT_START_BYTES;
 	size_t capacity = client->input_capacity ? client->input_capacity * 2 : INPUT_START_BYTES;
 	char *input;
 
-	if (capacity > INPUT_MOST_BYTES)
-		capacity = INPUT_MOST_BYTES;
+	if (capacity > most)
+		capacity = most;
 	if (capacity > INPUT_START_BYTES &&
-	    client->daemon->input_bytes + capacity - client->input_capacity > LIMIT_INPUT_BYTES) {
-		rpc_refuse_line(client, "input_bytes", LIMIT_INPUT_BYTES,
+	    client->daemon->input_bytes + capacity - client->input_capacity > limits->input_bytes) {
+		rpc_refuse_line(client, "input_bytes", limits->input_bytes,
 				"all clients together send too much at once; this line is skipped: "
 				"send it again later");
 		return false;
@@ -56,29 +60,30 @@ static void skip_rest_of_line(struct client *client)
 	client_input_free(client);
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+/* Where the next bytes go: behind the unfinished line, or nowhere. */
+static struct iovec room_for_input(struct client *client)
 {
-	struct client *client = handle->data;
-
-	(void)suggested;
 	if (!client->skipping &&
 	    client->input_capacity - client->input_bytes < INPUT_SPARE_BYTES && !grow(client))
 		skip_rest_of_line(client);
 	if (client->skipping)
-		*buffer = uv_buf_init(discarded, sizeof(discarded));
-	else
-		*buffer = uv_buf_init(client->input + client->input_bytes,
-				      (unsigned int)(client->input_capacity -
-						     client->input_bytes));
+		return (struct iovec){ discarded, sizeof(discarded) };
+	return (struct iovec){ client->input + client->input_bytes,
+			       client->input_capacity - client->input_bytes };
+}
+
+static void refuse_long_line(struct client *client)
+{
+	rpc_refuse_line(client, "line_bytes", client->daemon->config->limits.line_bytes,
+			"the line is longer than a message may be; it is skipped");
 }
 
 static void one_line(struct client *client, const char *line, size_t length)
 {
 	if (length && line[length - 1] == '\r')
 		length--;
-	if (length > LIMIT_LINE_BYTES)
-		rpc_refuse_line(client, "line_bytes", LIMIT_LINE_BYTES,
-				"the line is longer than a message may be; it is skipped");
+	if (length > client->daemon->config->limits.line_bytes)
+		refuse_long_line(client);
 	else if (length)
 		rpc_line(client, line, length);
 }
@@ -104,9 +109,8 @@ static void take_lines(struct client *client)
 	client->input_bytes -= start;
 	memmove(client->input, client->input + start, client->input_bytes);
 	client->input_scanned = waits ? 0 : client->input_bytes;
-	if (!waits && client->input_bytes > LIMIT_LINE_BYTES) {
-		rpc_refuse_line(client, "line_bytes", LIMIT_LINE_BYTES,
-				"the line is longer than a message may be; it is skipped");
+	if (!waits && client->input_bytes > client->daemon->config->limits.line_bytes) {
+		refuse_long_line(client);
 		skip_rest_of_line(client);
 	}
 }
@@ -139,12 +143,10 @@ static void end_of_skipped(struct client *client, size_t bytes)
 	take_lines(client);
 }
 
-static bool peer_is_gone(struct client *client)
+static bool peer_is_gone(const struct client *client)
 {
-	struct pollfd poll_fd = { 0 };
+	struct pollfd poll_fd = { .fd = client->fd };
 
-	if (uv_fileno((uv_handle_t *)&client->pipe, &poll_fd.fd))
-		return true;
 	return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLHUP | POLLERR));
 }
 
@@ -161,24 +163,68 @@ static void input_ended(struct client *client)
 		return;
 	}
 	client_input_update(client);
-	if (!client->subscription_count && list_empty(&client->requests))
+	if (!client->subscription_count && list_empty(&client->requests)) {
 		client->close_when_flushed = true;
+		client_want_flush(client);
+	}
 	daemon_need_tick(client->daemon);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
+/* Descriptors wait for the request that names them; more than the limit are closed. */
+static void keep_descriptors(struct client *client, const struct cmsghdr *header)
 {
-	struct client *client = stream->data;
+	size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-	if (bytes == UV_EOF) {
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(header) + i * sizeof(fd), sizeof(fd));
+		if (client->descriptor_count < LIMIT_DESCRIPTORS)
+			client->descriptors[client->descriptor_count++] = fd;
+		else
+			close(fd);
+	}
+}
+
+static ssize_t receive(struct client *client, struct iovec *room)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(LIMIT_DESCRIPTORS * sizeof(int))];
+	} control;
+	struct msghdr message = {
+		.msg_iov = room, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	ssize_t bytes;
+
+	do
+		bytes = recvmsg(client->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (bytes < 0 && errno == EINTR);
+	if (bytes < 0)
+		return bytes;
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header;
+	     header = CMSG_NXTHDR(&message, header))
+		if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
+			keep_descriptors(client, header);
+	return bytes;
+}
+
+void client_input_readable(struct client *client)
+{
+	struct iovec room = room_for_input(client);
+	ssize_t bytes = receive(client, &room);
+
+	if (!bytes) {
 		input_ended(client);
 		return;
 	}
 	if (bytes < 0) {
-		client_close(client);
+		if (errno != EAGAIN)
+			client_close(client);
 		return;
 	}
-	if (buffer->base == discarded) {
+	if (room.iov_base == discarded) {
 		end_of_skipped(client, (size_t)bytes);
 	} else {
 		client->input_bytes += (size_t)bytes;
@@ -190,15 +236,8 @@ static void on_read(uv_stream_t *stream, ssize_t bytes, const uv_buf_t *buffer)
 
 void client_input_update(struct client *client)
 {
-	bool want = !client->ended && !client->congested && !client->doom && !client->closing;
-
-	if (want == client->reading)
-		return;
-	client->reading = want;
-	if (want)
-		uv_read_start((uv_stream_t *)&client->pipe, on_alloc, on_read);
-	else
-		uv_read_stop((uv_stream_t *)&client->pipe);
+	client->reading = !client->ended && !client->congested && !client->doom && !client->closing;
+	client_update_poll(client);
 }
 
 void client_input_resume(struct client *client)

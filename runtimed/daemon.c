@@ -3,11 +3,13 @@
  * The loop's frame: handles that belong to the daemon itself, deadlines, and the orderly end (VMs
  * stopped, clients told and flushed, everything freed, so that leak checkers see a clean exit).
  */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include "client.h"
+#include "config.h"
 #include "daemon.h"
 #include "limits.h"
 #include "log.h"
@@ -41,8 +43,21 @@ static void on_flush(uv_prepare_t *prepare)
 {
 	struct daemon *daemon = prepare->data;
 
-	list_each(link, &daemon->clients)
-		client_flush(list_object(link, struct client, link));
+	struct list now;
+
+	/* What is queued by flushing, such as answers to lines that waited, is written next time. */
+	list_take(&now, &daemon->to_flush);
+	while (!list_empty(&now))
+		client_flush(list_object(now.next, struct client, flush_link));
+	/* The loop must not sleep over it. */
+	if (!list_empty(&daemon->to_flush))
+		daemon_wake(daemon);
+}
+
+static void on_sighup(uv_signal_t *signal, int number)
+{
+	(void)number;
+	daemon_reload(signal->data);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -68,6 +83,7 @@ static void tell_clients(struct daemon *daemon)
 		cJSON_AddStringToObject(params, "reason", daemon->closing_reason);
 		rpc_notify(client, "system.shutdown", params);
 		client->close_when_flushed = true;
+		client_want_flush(client);
 	}
 }
 
@@ -84,6 +100,7 @@ static void close_handles(struct daemon *daemon)
 	uv_close((uv_handle_t *)&daemon->watchdog, NULL);
 	uv_close((uv_handle_t *)&daemon->sigterm, NULL);
 	uv_close((uv_handle_t *)&daemon->sigint, NULL);
+	uv_close((uv_handle_t *)&daemon->sighup, NULL);
 }
 
 /* Readers that stand still may not delay the end; a vCPU that stays in RUN ends it by force. */
@@ -130,6 +147,7 @@ static void on_tick(uv_timer_t *timer)
 		more |= client_tick(list_object(link, struct client, link));
 	list_each(link, &daemon->vms)
 		more |= vm_tick(list_object(link, struct vm, link));
+	more |= server_tick(daemon);
 	if (daemon->closing)
 		more |= continue_shutdown(daemon);
 	if (!more)
@@ -140,6 +158,47 @@ void daemon_need_tick(struct daemon *daemon)
 {
 	if (!uv_is_active((uv_handle_t *)&daemon->tick))
 		uv_timer_start(&daemon->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+/* NULL: it was logged why not. */
+static struct config *read_config(const struct daemon_options *options)
+{
+	const char *path = options->config_path;
+	struct config_error error;
+	struct config *config;
+
+	if (!path || (!options->config_required && access(path, F_OK) && errno == ENOENT))
+		return config_default();
+	config = config_read(path, &error);
+	if (!config)
+		log_line(LOG_ERR, "%s", error.text);
+	return config;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+void daemon_reload(struct daemon *daemon)
+{
+	struct config *config, *before = daemon->config;
+
+	service_reloading();
+	config = read_config(daemon->options);
+	if (config) {
+		if (!is_same_text(config->metrics_socket, before->metrics_socket) ||
+		    config->metrics_port != before->metrics_port)
+			log_line(LOG_WARNING, "[metrics] has changed: that needs a restart");
+		daemon->config = config;
+		config_free(before);
+		list_each(link, &daemon->clients)
+			client_update_role(list_object(link, struct client, link));
+		log_line(LOG_NOTICE, "the configuration was read again");
+	} else {
+		log_line(LOG_ERR, "the configuration stays as it was");
+	}
+	service_ready(daemon);
 }
 
 void daemon_shutdown(struct daemon *daemon, const char *reason)
@@ -181,10 +240,12 @@ static void init_handles(struct daemon *daemon)
 	uv_signal_init(&daemon->loop, &daemon->sigterm);
 	uv_signal_init(&daemon->loop, &daemon->sigint);
 	daemon->flush.data = daemon->wake.data = daemon->tick.data = daemon;
-	daemon->sigterm.data = daemon->sigint.data = daemon;
+	uv_signal_init(&daemon->loop, &daemon->sighup);
+	daemon->sigterm.data = daemon->sigint.data = daemon->sighup.data = daemon;
 	uv_prepare_start(&daemon->flush, on_flush);
 	uv_signal_start(&daemon->sigterm, on_signal, SIGTERM);
 	uv_signal_start(&daemon->sigint, on_signal, SIGINT);
+	uv_signal_start(&daemon->sighup, on_sighup, SIGHUP);
 }
 
 /* What the engine has by itself, and the log of what the VMs do. False: it was logged why not. */
@@ -212,13 +273,18 @@ static bool prepare(struct daemon *daemon, const struct daemon_options *options)
 
 int daemon_run(const struct daemon_options *options, const struct engine *engine)
 {
-	struct daemon daemon = { .engine = engine };
+	struct daemon daemon = { .engine = engine, .options = options };
+
+	daemon.config = read_config(options);
+	if (!daemon.config)
+		return 1;
 
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	list_init(&daemon.clients);
 	list_init(&daemon.templates);
 	list_init(&daemon.vms);
+	list_init(&daemon.to_flush);
 	uv_loop_init(&daemon.loop);
 	init_handles(&daemon);
 	if (prepare(&daemon, options) && server_listen(&daemon, options)) {
@@ -234,5 +300,6 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 		daemon.status = 1;
 	if (uv_loop_close(&daemon.loop))
 		log_line(LOG_WARNING, "handles were still open at the end");
+	config_free(daemon.config);
 	return daemon.status;
 }

@@ -12,9 +12,12 @@
 #include "engine.h"
 #include "list.h"
 
+struct config;
 struct recorder;
 
 struct daemon_options {
+	const char *config_path;	/* svmrund.conf; need not exist unless it is required */
+	bool config_required;
 	const char *socket_path;
 	const char *record_path;	/* or NULL: no recording */
 	const char *socket_group;	/* or NULL: the socket is for its owner only */
@@ -24,16 +27,21 @@ struct daemon {
 	uv_loop_t loop;
 	const struct engine *engine;
 	struct recorder *recorder;	/* or NULL */
+	const struct daemon_options *options;
+	struct config *config;
 	const char *socket_path;
-	uv_pipe_t listener;
+	uv_poll_t listener;
+	int listener_fd;
 	bool listening;
+	bool accept_later;	/* no descriptor was left for a connection: with the next tick */
 	uint64_t socket_device, socket_inode;	/* so that only our own socket file is removed */
 	uv_prepare_t flush;	/* before the loop sleeps: one write per client */
 	uv_async_t wake;
 	uv_timer_t tick;	/* runs only while something has a deadline */
 	uv_timer_t watchdog;	/* service.c */
-	uv_signal_t sigterm, sigint;
+	uv_signal_t sigterm, sigint, sighup;
 	struct list clients, templates, vms;
+	struct list to_flush;	/* clients with output */
 	unsigned int client_count, vm_count, template_count;
 	uint64_t template_bytes;	/* images of all loaded templates */
 	uint64_t input_bytes;		/* buffered input of all clients */
@@ -48,6 +56,8 @@ struct daemon {
 /* Listens, runs until SIGTERM, SIGINT or system.shutdown, cleans up. Returns the exit status. */
 int daemon_run(const struct daemon_options *options, const struct engine *engine);
 
+/* Reads svmrund.conf again; a bad file is logged and changes nothing. */
+void daemon_reload(struct daemon *daemon);
 /* Begins an orderly end: VMs are stopped, clients told, then daemon_run() returns. */
 void daemon_shutdown(struct daemon *daemon, const char *reason);
 

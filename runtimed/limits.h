@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The daemon's limits in one place. A request that meets one is answered with error 3 whose data
- * names the limit as it is called here, in lower case without LIMIT_.
+ * The built-in limits in one place; svmrund.conf(5) changes most of them (struct config_limits). A
+ * request that meets one is answered with error 3 whose data names it, in lower case without LIMIT_.
  */
 #ifndef SVMRUND_LIMITS_H
 #define SVMRUND_LIMITS_H
@@ -14,9 +14,12 @@
 #define LIMIT_SUBSCRIPTIONS 64u			/* events and consoles, per client */
 #define LIMIT_PENDING 256u			/* requests without an answer yet, per client */
 #define LIMIT_VMS 64u
+#define LIMIT_DESCRIPTORS 16u			/* received and not used yet, per client */
 #define LIMIT_ACCESS_BYTES (1u << 20)		/* memory.read and memory.write */
 #define LIMIT_TEMPLATES 64u
 #define LIMIT_TEMPLATE_BYTES (512u << 20)	/* images of all loaded templates together */
+#define LIMIT_VM_VCPUS 255u
+#define LIMIT_VM_MEMORY_BYTES (1ull << 40)	/* memory of one template */
 #define LIMIT_OUTPUT_BYTES (16u << 20)		/* per client; above it, it is disconnected */
 #define LIMIT_STALL_MS 10000u			/* a lossless reader that stalls loses its hold */
 

@@ -38,6 +38,17 @@ static inline void list_remove(struct list *link)
 	list_init(link);
 }
 
+/* All links of `from` move to `head`, which need not be initialised. */
+static inline void list_take(struct list *head, struct list *from)
+{
+	list_init(head);
+	if (list_empty(from))
+		return;
+	*head = *from;
+	head->next->prev = head->prev->next = head;
+	list_init(from);
+}
+
 #define list_object(link, type, member) \
 	((type *)(void *)((char *)(link) - offsetof(type, member)))
 

@@ -11,6 +11,8 @@ libsvmrund_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) -I$(top_srcdir)/runtime
 libsvmrund_a_SOURCES = \
 	runtimed/client.c runtimed/client.h \
 	runtimed/client_input.c runtimed/client_input.h \
+	runtimed/config.c runtimed/config.h \
+	runtimed/config_value.c runtimed/config_value.h \
 	runtimed/console.c runtimed/console.h \
 	runtimed/daemon.c runtimed/daemon.h \
 	runtimed/devices/debug_exit.c runtimed/devices/debug_exit.h \
@@ -25,6 +27,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/log.c runtimed/log.h \
 	runtimed/mmio.c runtimed/mmio.h \
 	runtimed/recorder.c runtimed/recorder.h \
+	runtimed/roles.c runtimed/roles.h \
 	runtimed/rpc.c runtimed/rpc.h \
 	runtimed/rpc_answer.c runtimed/rpc_answer.h \
 	runtimed/rpc_args.c \
@@ -35,22 +38,24 @@ libsvmrund_a_SOURCES = \
 	runtimed/service.c runtimed/service.h \
 	runtimed/subscription.c runtimed/subscription.h \
 	runtimed/template.c runtimed/template.h \
+	runtimed/template_file.c runtimed/template_file.h \
 	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \
 	runtimed/vm.c runtimed/vm.h runtimed/vm_build.c runtimed/vm_end.h \
-	runtimed/vm_limit.c runtimed/vm_limit.h runtimed/vm_moves.c runtimed/vm_moves.h runtimed/vm_wait.c
+	runtimed/vm_limit.c runtimed/vm_limit.h runtimed/vm_moves.c runtimed/vm_moves.h \
+	runtimed/vm_place.c runtimed/vm_place.h runtimed/vm_wait.c
 
 svmrund_libs = libsvmrund.a libsvmkit-common.a \
 	$(UV_LIBS) $(CJSON_LIBS) $(MD_LIBS) $(ZYDIS_LIBS) $(SYSTEMD_LIBS) -lpthread
 
 sbin_PROGRAMS += svmrund
-svmrund_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+svmrund_CPPFLAGS = $(libsvmrund_a_CPPFLAGS) -DSVMRUND_CONF='"$(sysconfdir)/svmkit/svmrund.conf"'
 svmrund_SOURCES = runtimed/main.c
 svmrund_LDADD = $(svmrund_libs)
 
-dist_man_MANS += man/svmrund.8 man/svmrund-rpc.7
+dist_man_MANS += man/svmrund.8 man/svmrund.conf.5 man/svmrund-rpc.7
 EXTRA_DIST += schemas/openrpc.json \
 	tests/e2e/control.py tests/e2e/rpc_control.py tests/e2e/rpc_filters.py tests/e2e/rpc_replay.py \
-	tests/e2e/rpc_service.py \
+	tests/e2e/rpc_roles.py tests/e2e/rpc_schema.py tests/e2e/rpc_service.py \
 	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
 	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats
@@ -63,8 +68,10 @@ tests_unit_svmrund_fake_SOURCES = tests/unit/svmrund_fake.c tests/unit/fake_engi
 tests_unit_svmrund_fake_LDADD = $(svmrund_libs)
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog
-UNIT_TESTS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog
+check_PROGRAMS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog \
+	tests/unit/test_config
+UNIT_TESTS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog \
+	tests/unit/test_config
 tests_unit_test_svmlog_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_svmlog_SOURCES = tests/unit/test_svmlog.c
 tests_unit_test_svmlog_LDADD = libsvmkit-common.a $(MD_LIBS) $(CMOCKA_LIBS)
@@ -72,6 +79,11 @@ tests_unit_test_rpc_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 tests_unit_test_rpc_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_rpc_SOURCES = tests/unit/test_rpc.c
 tests_unit_test_rpc_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
+tests_unit_test_config_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_config_SOURCES = tests/unit/test_config.c
+tests_unit_test_config_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
+
 tests_unit_test_exits_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 tests_unit_test_exits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_exits_SOURCES = tests/unit/test_exits.c

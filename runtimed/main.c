@@ -5,19 +5,23 @@
  */
 #include <config.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "config.h"
 #include "daemon.h"
 #include "engine_replay.h"
 #include "rpc.h"
 
 enum {
 	OPTION_SOCKET = 256, OPTION_DEVICE, OPTION_ENGINE, OPTION_RECORD, OPTION_GROUP,
-	OPTION_OPENRPC, OPTION_VERSION,
+	OPTION_OPENRPC, OPTION_VERSION, OPTION_CONFIG, OPTION_CHECK,
 };
 
 static const struct option long_options[] = {
+	{ "config", required_argument, NULL, OPTION_CONFIG },
+	{ "check-config", no_argument, NULL, OPTION_CHECK },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "device", required_argument, NULL, OPTION_DEVICE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
@@ -38,12 +42,15 @@ static const char help[] =
 	"  --device PATH         device of svmrt.ko (/dev/svmrt); may appear later\n"
 	"  --engine ENGINE       svmrt (default), or replay:FILE: the VMs of a recording\n"
 	"  --record FILE         write all events of all VMs to FILE, which must not exist\n"
+	"  --config FILE         roles, limits and more (" SVMRUND_CONF ", if it exists)\n"
+	"  --check-config        check the configuration file and leave\n"
 	"  --openrpc             print the OpenRPC document of the socket and leave\n"
 	"  -h, --help            print this help and leave\n"
 	"  --version             print the version and leave\n"
 	"\n"
 	"SIGTERM and SIGINT stop the VMs, tell the clients and end the daemon with status 0.\n"
-	"See svmrund(8) and svmrund-rpc(7).\n";
+	"SIGHUP reads the configuration file again.\n"
+	"See svmrund(8), svmrund.conf(5) and svmrund-rpc(7).\n";
 
 static int print_openrpc(void)
 {
@@ -53,6 +60,20 @@ static int print_openrpc(void)
 	puts(text);
 	cJSON_free(text);
 	cJSON_Delete(document);
+	return fflush(stdout) ? 1 : 0;
+}
+
+static int check_config(const char *path)
+{
+	struct config_error error;
+	struct config *config = config_read(path, &error);
+
+	if (!config) {
+		fprintf(stderr, "svmrund: %s\n", error.text);
+		return 1;
+	}
+	printf("%s: good\n", path);
+	config_free(config);
 	return fflush(stdout) ? 1 : 0;
 }
 
@@ -82,8 +103,11 @@ static int run(const struct daemon_options *options, const char *name, const cha
 
 int main(int argc, char **argv)
 {
-	struct daemon_options options = { .socket_path = "/run/svmrund/control.sock" };
+	struct daemon_options options = {
+		.socket_path = "/run/svmrund/control.sock", .config_path = SVMRUND_CONF,
+	};
 	const char *device = "/dev/svmrt", *engine_name = "svmrt";
+	bool only_check = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
@@ -93,6 +117,11 @@ int main(int argc, char **argv)
 		case OPTION_ENGINE: engine_name = optarg; break;
 		case OPTION_RECORD: options.record_path = optarg; break;
 		case OPTION_GROUP: options.socket_group = optarg; break;
+		case OPTION_CONFIG:
+			options.config_path = optarg;
+			options.config_required = true;
+			break;
+		case OPTION_CHECK: only_check = true; break;
 		case OPTION_OPENRPC: return print_openrpc();
 		case OPTION_VERSION: puts("svmrund " PACKAGE_VERSION); return 0;
 		case 'h': fputs(help, stdout); return 0;
@@ -104,5 +133,7 @@ int main(int argc, char **argv)
 			argv[optind]);
 		return 2;
 	}
+	if (only_check)
+		return check_config(options.config_path);
 	return run(&options, engine_name, device);
 }

@@ -57,6 +57,12 @@ static bool take_id(struct rpc_request *request, struct json_slice object, struc
 	return true;
 }
 
+/* False: the request is answered. */
+static bool is_allowed(struct rpc_request *request)
+{
+	return rpc_need_role(request, request->method->role, request->method->name);
+}
+
 static void dispatch(struct rpc_request *request)
 {
 	const cJSON *method = cJSON_GetObjectItemCaseSensitive(request->message, "method");
@@ -68,7 +74,7 @@ static void dispatch(struct rpc_request *request)
 			 method->valuestring);
 		return;
 	}
-	if (rpc_args_take(request, params))
+	if (is_allowed(request) && rpc_args_take(request, params))
 		request->method->call(request);
 }
 
@@ -100,10 +106,10 @@ static void one_request(struct client *client, struct json_slice text, struct rp
 		if (!request->id)
 			request->id = need_copy("null", 4);
 		invalid(request, fault);
-	} else if (client->request_count > LIMIT_PENDING) {
-		rpc_fail_limit(request, "pending", LIMIT_PENDING,
+	} else if (client->request_count > client->daemon->config->limits.pending) {
+		rpc_fail_limit(request, "pending", client->daemon->config->limits.pending,
 			       "%u requests of this client wait for their answers already",
-			       LIMIT_PENDING);
+			       client->request_count - 1);
 	} else {
 		dispatch(request);
 	}
@@ -111,19 +117,20 @@ static void one_request(struct client *client, struct json_slice text, struct rp
 
 static void one_batch(struct client *client, struct json_slice text)
 {
+	const uint64_t most = client->daemon->config->limits.batch;
 	struct json_slice element;
 	struct rpc_batch *batch;
 	unsigned int count = 0;
 	size_t at = 0;
 
-	while (count <= LIMIT_BATCH && json_slice_element(text, &at, &element))
+	while (count <= most && json_slice_element(text, &at, &element))
 		count++;
 	if (!count) {
 		rpc_answer_error(client, RPC_INVALID_REQUEST, "the batch is empty", NULL, 0);
 		return;
 	}
-	if (count > LIMIT_BATCH) {
-		rpc_refuse_line(client, "batch", LIMIT_BATCH,
+	if (count > most) {
+		rpc_refuse_line(client, "batch", most,
 				"the batch has more requests than allowed; none was done");
 		return;
 	}

@@ -25,6 +25,7 @@ enum rpc_code {
 	RPC_LIMIT = 3,
 	RPC_BAD_TEMPLATE = 4,
 	RPC_HOST_REFUSED = 5,
+	RPC_NOT_ALLOWED = 6,
 };
 
 enum rpc_type {
@@ -34,11 +35,15 @@ enum rpc_type {
 	RPC_TYPE_NAME,		/* 1 to 64 bytes without control characters */
 	RPC_TYPE_DIGEST,	/* 64 lower-case hex digits */
 	RPC_TYPE_BASE64,
+	RPC_TYPE_PATH,		/* 1 to 4095 bytes without NUL */
+	RPC_TYPE_TRUE,		/* true */
 	RPC_TYPE_EVENT_MODE,	/* "lossy" or "lossless" */
 	RPC_TYPE_U64,		/* integer, or a string like "0x1f" for all 64 bits */
 	RPC_TYPE_LENGTH,	/* bytes: 1 .. LIMIT_ACCESS_BYTES */
 	RPC_TYPE_REGS,		/* object: name of a register -> RPC_TYPE_U64 */
-	RPC_TYPE_LIMITS,	/* object: run_time_ms, exits -> integer, 1 or more */
+	RPC_TYPE_LIMITS,	/* object: run_time_ms, exits, vcpus, memory_bytes -> 1 or more */
+	RPC_TYPE_CPUS,		/* array of 1 to 1024 integers, 0 .. 1023 */
+	RPC_TYPE_NICE,		/* integer, -20 .. 19 */
 	RPC_TYPE_NAMES,		/* array of 1 to 64 strings */
 	RPC_TYPE_RANGES,	/* array of 1 to 16 {first, last}, RPC_TYPE_U64 each, in order */
 };
@@ -57,6 +62,7 @@ struct rpc_request;
 struct rpc_method {
 	const char *name;
 	void (*call)(struct rpc_request *request);
+	enum role role;		/* that the client needs */
 	const char *summary;
 	struct rpc_param params[RPC_MAX_PARAMS];
 };
@@ -98,6 +104,8 @@ void rpc_fail_param(struct rpc_request *request, const char *param, const char *
 void rpc_fail_template(struct rpc_request *request, uint64_t offset, const char *text);
 void rpc_fail_limit(struct rpc_request *request, const char *limit, uint64_t value,
 		    const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* False: the client has a lower role, and the request is answered; `what` needs that role. */
+bool rpc_need_role(struct rpc_request *request, enum role role, const char *what);
 void rpc_fail_engine(struct rpc_request *request, const struct engine_error *error);
 
 /* A 64-bit value as "0x1f" in an object. */

@@ -182,6 +182,24 @@ void rpc_fail_limit(struct rpc_request *request, const char *limit, uint64_t val
 	va_end(args);
 }
 
+bool rpc_need_role(struct rpc_request *request, enum role role, const char *what)
+{
+	const struct client *client = request->client;
+	cJSON *data;
+	char text[256];
+
+	if (client->role >= role)
+		return true;
+	data = cJSON_CreateObject();
+	cJSON_AddStringToObject(data, "role", role_name(client->role));
+	cJSON_AddStringToObject(data, "needs", role_name(role));
+	snprintf(text, sizeof(text), "%s needs the role %s, and user %u is %s; an administrator can "
+		 "change that in svmrund.conf", what, role_name(role),
+		 (unsigned int)client->peer.uid, role_name(client->role));
+	answer(request, "error", make_error(RPC_NOT_ALLOWED, text, data));
+	return false;
+}
+
 void rpc_fail_engine(struct rpc_request *request, const struct engine_error *error)
 {
 	const char *remedy = "";

@@ -74,6 +74,7 @@ static cJSON *method_document(const struct rpc_method *method)
 	cJSON_AddStringToObject(document, "name", method->name);
 	cJSON_AddStringToObject(document, "summary", method->summary);
 	cJSON_AddStringToObject(document, "paramStructure", "by-name");
+	cJSON_AddStringToObject(document, "x-role", role_name(method->role));
 	params = cJSON_AddArrayToObject(document, "params");
 	for (size_t i = 0; i < RPC_MAX_PARAMS && method->params[i].name; i++) {
 		cJSON *param = cJSON_CreateObject();

@@ -11,12 +11,8 @@ void rpc_console_attach(struct rpc_request *request)
 
 	if (!vm)
 		return;
-	if (client->subscription_count >= LIMIT_SUBSCRIPTIONS) {
-		rpc_fail_limit(request, "subscriptions", LIMIT_SUBSCRIPTIONS,
-			       "this client has %u subscriptions and consoles; end one",
-			       LIMIT_SUBSCRIPTIONS);
+	if (rpc_has_all_subscriptions(request))
 		return;
-	}
 	if (!console_attach(vm, client)) {
 		rpc_fail(request, RPC_WRONG_STATE, "this client is attached to VM %llu already",
 			 (unsigned long long)vm->number);

@@ -82,6 +82,18 @@ static bool take_fields(struct rpc_request *request, uint32_t *fields)
 	return true;
 }
 
+bool rpc_has_all_subscriptions(struct rpc_request *request)
+{
+	uint64_t most = rpc_daemon(request)->config->limits.subscriptions;
+
+	if (request->client->subscription_count < most)
+		return false;
+	rpc_fail_limit(request, "subscriptions", most,
+		       "this client has %llu subscriptions and consoles; end one",
+		       (unsigned long long)most);
+	return true;
+}
+
 void rpc_events_subscribe(struct rpc_request *request)
 {
 	const struct rpc_arg *mode = &request->args[ARG_MODE];
@@ -92,14 +104,12 @@ void rpc_events_subscribe(struct rpc_request *request)
 	uint32_t fields;
 	cJSON *result;
 
-	if (!vm || !take_filter(request, vm, &filter) || !take_fields(request, &fields))
+	if (!vm || (lossless && !rpc_need_role(request, ROLE_OPERATOR, "a lossless subscription")))
 		return;
-	if (request->client->subscription_count >= LIMIT_SUBSCRIPTIONS) {
-		rpc_fail_limit(request, "subscriptions", LIMIT_SUBSCRIPTIONS,
-			       "this client has %u subscriptions and consoles; end one",
-			       LIMIT_SUBSCRIPTIONS);
+	if (!take_filter(request, vm, &filter) || !take_fields(request, &fields))
 		return;
-	}
+	if (rpc_has_all_subscriptions(request))
+		return;
 	subscription = subscription_new(request->client, vm, lossless, &filter, fields);
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "subscription", (double)subscription->number);

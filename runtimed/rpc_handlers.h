@@ -34,6 +34,8 @@ void rpc_stats_get(struct rpc_request *request);
 struct vm *rpc_vm_of(struct rpc_request *request);
 /* The vCPU that args[1] numbers, of that VM; or NULL as above. */
 struct vcpu *rpc_vcpu_of(struct rpc_request *request);
+/* True: the client may have no more subscriptions and consoles, and the request is answered. */
+bool rpc_has_all_subscriptions(struct rpc_request *request);
 /* The array of vm.info and stats.get. */
 cJSON *rpc_vcpu_stats(const struct vm *vm);
 

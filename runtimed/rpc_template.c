@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* template.*: load from base64, list, unload. */
+/* template.*: load from base64, a file or a descriptor; list, unload. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "json_b64.h"
 #include "limits.h"
 #include "rpc_handlers.h"
 #include "template.h"
+#include "template_file.h"
+
+/* args of template.load, as in the table */
+enum { ARG_DATA, ARG_PATH, ARG_DESCRIPTOR };
 
 static void add_template(cJSON *json, const struct template *template)
 {
@@ -18,10 +23,9 @@ static void add_template(cJSON *json, const struct template *template)
 /* Decodes args[0] into page-aligned memory; NULL: the request is answered. */
 static void *decode_image(struct rpc_request *request, size_t *bytes)
 {
-	const char *text = request->args[0].text;
+	const char *text = request->args[ARG_DATA].text;
 	size_t length = strlen(text), bad;
-	void *image = aligned_alloc(SVMT_PAGE_BYTES, (length / 4 * 3 + SVMT_PAGE_BYTES) /
-				    SVMT_PAGE_BYTES * SVMT_PAGE_BYTES);
+	void *image = template_image_memory(length / 4 * 3);
 	ssize_t got;
 
 	if (!image) {
@@ -42,20 +46,78 @@ static void *decode_image(struct rpc_request *request, size_t *bytes)
 	return image;
 }
 
+/* Reads `fd`, which it closes; NULL: the request is answered, the error is about `param`. */
+static void *read_image(struct rpc_request *request, int fd, const char *param, size_t *bytes)
+{
+	char text[TEMPLATE_FILE_ERROR_BYTES];
+	void *image = template_file_read(fd, rpc_daemon(request)->config->limits.template_bytes,
+					 bytes, text);
+
+	close(fd);
+	if (!image)
+		rpc_fail_param(request, param, "template.load: %s", text);
+	return image;
+}
+
+static void *open_image(struct rpc_request *request, size_t *bytes)
+{
+	char text[TEMPLATE_FILE_ERROR_BYTES];
+	int fd = template_file_open(rpc_daemon(request)->config, request->args[ARG_PATH].text, text);
+
+	if (fd >= 0)
+		return read_image(request, fd, "path", bytes);
+	rpc_fail_param(request, "path", "template.load: %s", text);
+	return NULL;
+}
+
+static void *received_image(struct rpc_request *request, size_t *bytes)
+{
+	struct client *client = request->client;
+	int fd;
+
+	if (!client->descriptor_count) {
+		rpc_fail_param(request, "descriptor", "template.load: this client sent no descriptor "
+			       "that is not used yet; send one with the request (SCM_RIGHTS)");
+		return NULL;
+	}
+	fd = client->descriptors[0];
+	client->descriptor_count--;
+	memmove(client->descriptors, client->descriptors + 1,
+		client->descriptor_count * sizeof(client->descriptors[0]));
+	return read_image(request, fd, "descriptor", bytes);
+}
+
+/* NULL: the request is answered. */
+static void *get_image(struct rpc_request *request, size_t *bytes)
+{
+	const struct rpc_arg *args = request->args;
+
+	if (args[ARG_DATA].given + args[ARG_PATH].given + args[ARG_DESCRIPTOR].given != 1) {
+		rpc_fail_param(request, "data", "template.load: exactly one of the parameters data, "
+			       "path and descriptor must be given");
+		return NULL;
+	}
+	if (args[ARG_DATA].given)
+		return decode_image(request, bytes);
+	return args[ARG_PATH].given ? open_image(request, bytes) : received_image(request, bytes);
+}
+
 /* After the load, since one that is loaded already needs no more room. False: it was answered. */
 static bool keep_within_limits(struct rpc_request *request, struct template *template)
 {
 	const struct daemon *daemon = template->daemon;
-	bool too_many = daemon->template_count > LIMIT_TEMPLATES;
+	const struct config_limits *limits = &daemon->config->limits;
+	bool too_many = daemon->template_count > limits->templates;
 
-	if (!too_many && daemon->template_bytes <= LIMIT_TEMPLATE_BYTES)
+	if (!too_many && daemon->template_bytes <= limits->template_bytes)
 		return true;
 	template_unload(template);
 	if (too_many)
-		rpc_fail_limit(request, "templates", LIMIT_TEMPLATES,
-			       "%u templates are loaded; unload one", LIMIT_TEMPLATES);
+		rpc_fail_limit(request, "templates", limits->templates,
+			       "%llu templates are loaded; unload one",
+			       (unsigned long long)limits->templates);
 	else
-		rpc_fail_limit(request, "template_bytes", LIMIT_TEMPLATE_BYTES,
+		rpc_fail_limit(request, "template_bytes", limits->template_bytes,
 			       "the loaded templates hold %llu bytes; unload one",
 			       (unsigned long long)daemon->template_bytes);
 	return false;
@@ -68,7 +130,7 @@ void rpc_template_load(struct rpc_request *request)
 	struct template *template;
 	size_t bytes;
 	cJSON *result;
-	void *image = decode_image(request, &bytes);
+	void *image = get_image(request, &bytes);
 
 	if (!image)
 		return;

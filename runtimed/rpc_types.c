@@ -11,7 +11,9 @@
 #define MAX_EXACT 9007199254740991.0	/* 2^53 - 1 */
 #define MAX_TIMEOUT_MS 86400000.0
 #define MAX_NAMES 64
+#define MAX_PATH_BYTES 4095
 #define MAX_RANGES 16
+#define MAX_CPUS 1024
 #define U64_PATTERN "^0x[0-9a-f]{1,16}$"
 
 static bool take_number(const cJSON *item, double least, double most, struct rpc_arg *arg)
@@ -79,6 +81,18 @@ static bool is_registers(const cJSON *item)
 	return true;
 }
 
+static const char *const limit_names[] = { "run_time_ms", "exits", "vcpus", "memory_bytes" };
+
+#define LIMIT_NAMES (sizeof(limit_names) / sizeof(limit_names[0]))
+
+static bool is_limit(const char *name)
+{
+	for (size_t i = 0; i < LIMIT_NAMES; i++)
+		if (!strcmp(limit_names[i], name))
+			return true;
+	return false;
+}
+
 static bool is_limits(const cJSON *item)
 {
 	const cJSON *member;
@@ -87,10 +101,28 @@ static bool is_limits(const cJSON *item)
 	if (!cJSON_IsObject(item))
 		return false;
 	cJSON_ArrayForEach(member, item)
-		if ((strcmp(member->string, "run_time_ms") && strcmp(member->string, "exits")) ||
-		    !take_number(member, 1, MAX_EXACT, &arg) || !is_first_of_name(item, member))
+		if (!is_limit(member->string) || !take_number(member, 1, MAX_EXACT, &arg) ||
+		    !is_first_of_name(item, member))
 			return false;
 	return true;
+}
+
+static bool is_cpus(const cJSON *item)
+{
+	int count = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
+	const cJSON *cpu;
+	struct rpc_arg arg;
+
+	cJSON_ArrayForEach(cpu, item)
+		if (!take_number(cpu, 0, MAX_CPUS - 1, &arg))
+			return false;
+	return count > 0 && count <= MAX_CPUS;
+}
+
+static bool is_nice(const cJSON *item)
+{
+	return cJSON_IsNumber(item) && item->valuedouble >= -20 && item->valuedouble <= 19 &&
+		item->valuedouble == (double)(int)item->valuedouble;
 }
 
 static bool is_names(const cJSON *item)
@@ -136,6 +168,9 @@ static const char *take_text(const char *text, enum rpc_type type)
 			"a template's identity, 64 lower-case hex digits";
 	case RPC_TYPE_BASE64:
 		return text ? NULL : "a string in base64";
+	case RPC_TYPE_PATH:
+		return text && text[0] && strlen(text) <= MAX_PATH_BYTES ? NULL :
+			"a string of 1 to 4095 bytes";
 	default:
 		return text && (!strcmp(text, "lossy") || !strcmp(text, "lossless")) ? NULL :
 			"\"lossy\" or \"lossless\"";
@@ -150,7 +185,10 @@ static const char *take_structure(const cJSON *item, enum rpc_type type)
 			"an object of registers, each once, with integers or \"0x...\" strings";
 	case RPC_TYPE_LIMITS:
 		return is_limits(item) ? NULL :
-			"an object with run_time_ms and exits only, integers from 1 on";
+			"an object with run_time_ms, exits, vcpus and memory_bytes only, integers "
+			"from 1 on";
+	case RPC_TYPE_CPUS:
+		return is_cpus(item) ? NULL : "an array of 1 to 1024 integers from 0 to 1023";
 	case RPC_TYPE_NAMES:
 		return is_names(item) ? NULL : "an array of 1 to 64 names";
 	default:
@@ -179,13 +217,19 @@ const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg 
 	case RPC_TYPE_U64:
 		return rpc_u64(item, &arg->number) ? NULL :
 			"an integer from 0 on, or a string like \"0x1f\"";
+	case RPC_TYPE_NICE:
+		return is_nice(item) ? NULL : "an integer from -20 to 19";
+	case RPC_TYPE_TRUE:
+		return cJSON_IsTrue(item) ? NULL : "true, or left out";
 	case RPC_TYPE_NAME:
 	case RPC_TYPE_DIGEST:
 	case RPC_TYPE_BASE64:
+	case RPC_TYPE_PATH:
 	case RPC_TYPE_EVENT_MODE:
 		return take_text(arg->text, type);
 	case RPC_TYPE_REGS:
 	case RPC_TYPE_LIMITS:
+	case RPC_TYPE_CPUS:
 	case RPC_TYPE_NAMES:
 	case RPC_TYPE_RANGES:
 		return take_structure(item, type);
@@ -237,6 +281,10 @@ static cJSON *text_schema(enum rpc_type type)
 	case RPC_TYPE_BASE64:
 		cJSON_AddStringToObject(schema, "contentEncoding", "base64");
 		break;
+	case RPC_TYPE_PATH:
+		cJSON_AddNumberToObject(schema, "minLength", 1);
+		cJSON_AddNumberToObject(schema, "maxLength", MAX_PATH_BYTES);
+		break;
 	default:
 		choices = cJSON_AddArrayToObject(schema, "enum");
 		cJSON_AddItemToArray(choices, cJSON_CreateString("lossy"));
@@ -256,21 +304,36 @@ static cJSON *array_schema(cJSON *items, double most)
 	return schema;
 }
 
-/* An object that has the two members only. */
-static cJSON *pair_schema(const char *first, const char *second, cJSON *(*member)(void),
-			  bool required)
+/* An object that has these members only. */
+static cJSON *members_schema(const char *const *names, size_t count, cJSON *(*member)(void),
+			     bool required)
 {
-	cJSON *schema = new_schema("object"), *names;
+	cJSON *schema = new_schema("object"), *array;
 	cJSON *properties = cJSON_AddObjectToObject(schema, "properties");
 
-	cJSON_AddItemToObject(properties, first, member());
-	cJSON_AddItemToObject(properties, second, member());
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToObject(properties, names[i], member());
 	if (required) {
-		names = cJSON_AddArrayToObject(schema, "required");
-		cJSON_AddItemToArray(names, cJSON_CreateString(first));
-		cJSON_AddItemToArray(names, cJSON_CreateString(second));
+		array = cJSON_AddArrayToObject(schema, "required");
+		for (size_t i = 0; i < count; i++)
+			cJSON_AddItemToArray(array, cJSON_CreateString(names[i]));
 	}
 	cJSON_AddFalseToObject(schema, "additionalProperties");
+	return schema;
+}
+
+static cJSON *range_schema(void)
+{
+	static const char *const names[] = { "first", "last" };
+
+	return members_schema(names, 2, u64_schema, true);
+}
+
+static cJSON *true_schema(void)
+{
+	cJSON *schema = new_schema("boolean");
+
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(schema, "enum"), cJSON_CreateTrue());
 	return schema;
 }
 
@@ -296,11 +359,15 @@ cJSON *rpc_type_schema(enum rpc_type type)
 	case RPC_TYPE_MS: return integer_schema(0, MAX_TIMEOUT_MS);
 	case RPC_TYPE_LENGTH: return integer_schema(1, LIMIT_ACCESS_BYTES);
 	case RPC_TYPE_U64: return u64_schema();
+	case RPC_TYPE_TRUE: return true_schema();
 	case RPC_TYPE_REGS: return registers_schema();
-	case RPC_TYPE_LIMITS: return pair_schema("run_time_ms", "exits", positive_schema, false);
+	case RPC_TYPE_LIMITS:
+		return members_schema(limit_names, LIMIT_NAMES, positive_schema, false);
+	case RPC_TYPE_CPUS: return array_schema(integer_schema(0, MAX_CPUS - 1), MAX_CPUS);
+	case RPC_TYPE_NICE: return integer_schema(-20, 19);
 	case RPC_TYPE_NAMES: return array_schema(text_schema(RPC_TYPE_NAME), MAX_NAMES);
 	case RPC_TYPE_RANGES:
-		return array_schema(pair_schema("first", "last", u64_schema, true), MAX_RANGES);
+		return array_schema(range_schema(), MAX_RANGES);
 	default: return text_schema(type);
 	}
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* vm.*: life cycle, listing and waiting. */
+#include <stddef.h>
 #include <string.h>
+#include "config.h"
 #include "limits.h"
 #include "rpc_handlers.h"
 #include "template.h"
 #include "vm_moves.h"
+
+/* args of vm.create, as in the table */
+enum { ARG_TEMPLATE, ARG_NAME, ARG_LIMITS, ARG_CPUS, ARG_NICE };
 
 struct vm *rpc_vm_of(struct rpc_request *request)
 {
@@ -41,14 +46,28 @@ static cJSON *short_json(const struct vm *vm)
 	return json;
 }
 
+static const struct {
+	const char *name;
+	size_t offset;
+} limit_members[] = {
+	{ "run_time_ms", offsetof(struct vm_limits, run_time_ms) },
+	{ "exits", offsetof(struct vm_limits, exits) },
+	{ "vcpus", offsetof(struct vm_limits, vcpus) },
+	{ "memory_bytes", offsetof(struct vm_limits, memory_bytes) },
+};
+
+#define LIMIT_MEMBERS (sizeof(limit_members) / sizeof(limit_members[0]))
+
 static struct vm_limits limits_of(const cJSON *json)
 {
 	struct vm_limits limits = { 0 };
-	const cJSON *member;
+	const cJSON *item;
 
-	cJSON_ArrayForEach(member, json)
-		rpc_u64(member, !strcmp(member->string, "exits") ? &limits.exits :
-			&limits.run_time_ms);
+	for (size_t i = 0; i < LIMIT_MEMBERS; i++) {
+		item = cJSON_GetObjectItemCaseSensitive(json, limit_members[i].name);
+		if (item)
+			rpc_u64(item, (uint64_t *)((char *)&limits + limit_members[i].offset));
+	}
 	return limits;
 }
 
@@ -56,39 +75,87 @@ static cJSON *limits_json(const struct vm *vm)
 {
 	cJSON *json = cJSON_CreateObject();
 
-	if (vm->limits.run_time_ms)
-		cJSON_AddNumberToObject(json, "run_time_ms", (double)vm->limits.run_time_ms);
-	if (vm->limits.exits)
-		cJSON_AddNumberToObject(json, "exits", (double)vm->limits.exits);
+	for (size_t i = 0; i < LIMIT_MEMBERS; i++) {
+		uint64_t value = *(const uint64_t *)((const char *)&vm->limits +
+						     limit_members[i].offset);
+
+		if (value)
+			cJSON_AddNumberToObject(json, limit_members[i].name, (double)value);
+	}
 	return json;
 }
 
-void rpc_vm_create(struct rpc_request *request)
+/* True: the template has more than it may, and the request is answered. */
+static bool is_too_big(struct rpc_request *request, const struct template *template,
+		       const struct vm_limits *limits)
 {
-	struct vm_limits limits = limits_of(request->args[2].json);
-	struct daemon *daemon = rpc_daemon(request);
-	struct template *template = template_find(daemon, request->args[0].text);
+	const struct config_limits *most = &rpc_daemon(request)->config->limits;
+	uint64_t vcpus = template->view.vcpu_count, bytes = template->memory_bytes;
+
+	if (vcpus > most->vm_vcpus)
+		rpc_fail_limit(request, "vm_vcpus", most->vm_vcpus,
+			       "the template has %llu vCPUs; svmrund.conf allows fewer",
+			       (unsigned long long)vcpus);
+	else if (bytes > most->vm_memory_bytes)
+		rpc_fail_limit(request, "vm_memory_bytes", most->vm_memory_bytes,
+			       "the template has %llu bytes of memory; svmrund.conf allows fewer",
+			       (unsigned long long)bytes);
+	else if (limits->vcpus && vcpus > limits->vcpus)
+		rpc_fail_limit(request, "vcpus", limits->vcpus, "the template has %llu vCPUs, more "
+			       "than the limit in this request", (unsigned long long)vcpus);
+	else if (limits->memory_bytes && bytes > limits->memory_bytes)
+		rpc_fail_limit(request, "memory_bytes", limits->memory_bytes, "the template has %llu "
+			       "bytes of memory, more than the limit in this request",
+			       (unsigned long long)bytes);
+	else
+		return false;
+	return true;
+}
+
+static void create_from(struct rpc_request *request, struct template *template)
+{
+	struct vm_options options = {
+		.name = request->args[ARG_NAME].text,
+		.limits = limits_of(request->args[ARG_LIMITS].json),
+	};
+	char text[VM_PLACE_ERROR_BYTES];
+	const char *param = vm_place_take(&options.place, request->args[ARG_CPUS].json,
+					  request->args[ARG_NICE].json, text);
 	struct engine_error error;
 	struct vm *vm;
 	cJSON *result;
 
-	if (!template) {
-		rpc_fail(request, RPC_NO_OBJECT, "no template %s is loaded; use template.load",
-			 request->args[0].text);
-	} else if (daemon->closing) {
-		rpc_fail(request, RPC_WRONG_STATE, "svmrund is shutting down: start it again");
-	} else if (daemon->vm_count >= LIMIT_VMS) {
-		rpc_fail_limit(request, "vms", LIMIT_VMS, "%u VMs exist; destroy one", LIMIT_VMS);
-	} else {
-		vm = vm_create(daemon, template, request->args[1].text, &limits, &error);
-		if (!vm) {
-			rpc_fail_engine(request, &error);
-			return;
-		}
-		result = cJSON_CreateObject();
-		cJSON_AddNumberToObject(result, "vm", (double)vm->number);
-		rpc_reply(request, result);
+	if (param) {
+		rpc_fail_param(request, param, "vm.create: %s", text);
+		return;
 	}
+	if (is_too_big(request, template, &options.limits))
+		return;
+	vm = vm_create(rpc_daemon(request), template, &options, &error);
+	if (!vm) {
+		rpc_fail_engine(request, &error);
+		return;
+	}
+	result = cJSON_CreateObject();
+	cJSON_AddNumberToObject(result, "vm", (double)vm->number);
+	rpc_reply(request, result);
+}
+
+void rpc_vm_create(struct rpc_request *request)
+{
+	struct daemon *daemon = rpc_daemon(request);
+	struct template *template = template_find(daemon, request->args[ARG_TEMPLATE].text);
+
+	if (!template)
+		rpc_fail(request, RPC_NO_OBJECT, "no template %s is loaded; use template.load",
+			 request->args[ARG_TEMPLATE].text);
+	else if (daemon->closing)
+		rpc_fail(request, RPC_WRONG_STATE, "svmrund is shutting down: start it again");
+	else if (daemon->vm_count >= daemon->config->limits.vms)
+		rpc_fail_limit(request, "vms", daemon->config->limits.vms,
+			       "%u VMs exist; destroy one", daemon->vm_count);
+	else
+		create_from(request, template);
 }
 
 void rpc_vm_start(struct rpc_request *request)
@@ -186,6 +253,7 @@ void rpc_vm_info(struct rpc_request *request)
 	cJSON_AddStringToObject(result, "state", vm_state_name(vm));
 	cJSON_AddStringToObject(result, "template", vm->identity);
 	cJSON_AddItemToObject(result, "limits", limits_json(vm));
+	vm_place_add_json(&vm->place, result);
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
 	cJSON_AddItemToObject(result, "end", vm_end_json(vm));
 	rpc_reply(request, result);

@@ -133,14 +133,41 @@ static int make_socket(const struct daemon_options *options)
 	return fd;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+/*
+ * Without a free descriptor a connection stays in the queue, and the socket stays readable: to look
+ * at it again at once would keep the loop busy for nothing.
+ */
+static void accept_later(struct daemon *daemon)
+{
+	if (!daemon->accept_later)
+		log_line(LOG_WARNING, "a connection has to wait: %s", strerror(errno));
+	daemon->accept_later = true;
+	uv_poll_stop(&daemon->listener);
+	daemon_need_tick(daemon);
+}
+
+static void on_connection(uv_poll_t *listener, int status, int events)
 {
 	struct daemon *daemon = listener->data;
 
-	if (status < 0)
-		log_line(LOG_WARNING, "a connection failed: %s", uv_strerror(status));
-	else if (!daemon->closing)
-		client_accept(daemon, listener);
+	(void)events;
+	if (status < 0) {
+		log_line(LOG_WARNING, "the socket: %s", uv_strerror(status));
+		return;
+	}
+	if (!client_accept(daemon, daemon->listener_fd) &&
+	    (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		accept_later(daemon);
+	else
+		daemon->accept_later = false;
+}
+
+bool server_tick(struct daemon *daemon)
+{
+	if (!daemon->listening || !daemon->accept_later)
+		return false;
+	uv_poll_start(&daemon->listener, UV_READABLE, on_connection);
+	return true;
 }
 
 /* A socket of our own, or the service manager's, whose file is not ours to remove. -1: logged. */
@@ -166,17 +193,16 @@ bool server_listen(struct daemon *daemon, const struct daemon_options *options)
 
 	if (fd < 0)
 		return false;
-	uv_pipe_init(&daemon->loop, &daemon->listener, 0);
-	daemon->listener.data = daemon;
-	daemon->listening = true;
-	failed = uv_pipe_open(&daemon->listener, fd);
-	if (!failed)
-		failed = uv_listen((uv_stream_t *)&daemon->listener, 64, on_connection);
+	failed = uv_poll_init(&daemon->loop, &daemon->listener, fd);
 	if (failed) {
 		log_line(LOG_ERR, "%s: %s", daemon->socket_path, uv_strerror(failed));
-		server_close(daemon);
+		close(fd);
 		return false;
 	}
+	daemon->listener.data = daemon;
+	daemon->listener_fd = fd;
+	daemon->listening = true;
+	uv_poll_start(&daemon->listener, UV_READABLE, on_connection);
 	return true;
 }
 
@@ -192,4 +218,5 @@ void server_close(struct daemon *daemon)
 	    status.st_ino == daemon->socket_inode)
 		unlink(daemon->socket_path);
 	uv_close((uv_handle_t *)&daemon->listener, NULL);
+	close(daemon->listener_fd);
 }

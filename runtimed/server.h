@@ -10,6 +10,8 @@
 
 /* False: it was logged why not. */
 bool server_listen(struct daemon *daemon, const struct daemon_options *options);
+/* Tries again what had to wait. True: more to watch. */
+bool server_tick(struct daemon *daemon);
 /* Stops listening and removes our socket file; connections stay. */
 void server_close(struct daemon *daemon);
 

@@ -9,6 +9,7 @@
 #ifdef HAVE_LIBSYSTEMD
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
 int service_socket(void)
 {
@@ -38,6 +39,16 @@ void service_ready(struct daemon *daemon)
 		uv_timer_start(&daemon->watchdog, on_watchdog, 0, limit_us / 2000 + 1);
 }
 
+void service_reloading(void)
+{
+	struct timespec now;
+
+	/* Type=notify-reload wants to know when the reload began. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+		   (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+}
+
 void service_stopping(void)
 {
 	sd_notify(0, "STOPPING=1");
@@ -51,6 +62,10 @@ int service_socket(void)
 void service_ready(struct daemon *daemon)
 {
 	(void)daemon;
+}
+
+void service_reloading(void)
+{
 }
 
 void service_stopping(void)

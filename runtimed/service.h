@@ -12,6 +12,7 @@
 int service_socket(void);
 /* The socket listens. Pings the watchdog from the loop from now on, if there is one. */
 void service_ready(struct daemon *daemon);
+void service_reloading(void);	/* until service_ready() is called again */
 void service_stopping(void);
 
 #endif

@@ -4,6 +4,7 @@
  * at least one lossless subscriber is congested; every change of that is made in
  * subscription_update_hold().
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "console.h"
@@ -203,19 +204,33 @@ void subscription_client_relieved(struct client *client)
 	}
 }
 
-void subscription_client_stalled(struct client *client)
+static void make_lossy(struct client *client, const char *why)
 {
 	list_each(link, &client->subscriptions) {
 		struct subscription *s = list_object(link, struct subscription, client_link);
 
 		if (!s->lossless)
 			continue;
-		log_line(LOG_WARNING, "subscription %llu of client %llu (pid %d) is lossy from now "
-			 "on: the client read nothing for %u ms", (unsigned long long)s->number,
-			 (unsigned long long)client->number, (int)client->pid, LIMIT_STALL_MS);
+		log_client(LOG_WARNING, client, "subscription %llu of client %llu (pid %d) is lossy "
+			   "from now on: %s", (unsigned long long)s->number,
+			   (unsigned long long)client->number, (int)client->peer.pid, why);
 		s->lossless = false;
 		subscription_update_hold(s->vm);
 	}
+}
+
+void subscription_client_stalled(struct client *client)
+{
+	char why[80];
+
+	snprintf(why, sizeof(why), "the client read nothing for %llu ms",
+		 (unsigned long long)client->daemon->config->limits.stall_ms);
+	make_lossy(client, why);
+}
+
+void subscription_client_demoted(struct client *client)
+{
+	make_lossy(client, "its user is no operator any more");
 }
 
 void subscription_forget_client(struct client *client)

@@ -45,6 +45,8 @@ void subscription_report_drops(struct vm *vm);
 /* A client's queue fell below the low mark; stopped moving; the client is going away. */
 void subscription_client_relieved(struct client *client);
 void subscription_client_stalled(struct client *client);
+/* The client is no operator any more: what is lossless becomes lossy. */
+void subscription_client_demoted(struct client *client);
 void subscription_forget_client(struct client *client);
 
 #endif

@@ -143,6 +143,7 @@ static void *thread_main(void *argument)
 {
 	struct vcpu *vcpu = argument;
 
+	vm_place_self(&vcpu->vm->place);
 	run_until_end(vcpu);
 	atomic_store(&vcpu->done, true);
 	daemon_wake(vcpu->vm->daemon);
@@ -157,10 +158,12 @@ int vcpu_thread_start(struct vcpu *vcpu)
 
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+	status = vm_place_attributes(&vcpu->vm->place, &attributes);
 	/* Signals are the loop's business: a pending one would only throw the vCPU out of RUN. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	status = pthread_create(&vcpu->thread, &attributes, thread_main, vcpu);
+	if (!status)
+		status = pthread_create(&vcpu->thread, &attributes, thread_main, vcpu);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	vcpu->started = status == 0;

@@ -22,6 +22,7 @@
 #include "list.h"
 #include "template.h"
 #include "vm_end.h"
+#include "vm_place.h"
 
 enum vm_state {
 	VM_DEFINED, VM_RUNNING, VM_PAUSING, VM_PAUSED, VM_STOPPING, VM_DRAINING, VM_STOPPED,
@@ -34,6 +35,14 @@ struct vcpu;
 struct vm_limits {
 	uint64_t run_time_ms;
 	uint64_t exits;		/* of all vCPUs, caused by the guest */
+	uint64_t vcpus, memory_bytes;	/* of the template: looked at when the VM is created */
+};
+
+/* What vm.create says beside the template. */
+struct vm_options {
+	const char *name;	/* or NULL: the template's */
+	struct vm_limits limits;
+	struct vm_place place;
 };
 
 struct vm {
@@ -54,6 +63,7 @@ struct vm {
 	struct vm_end end;		/* valid from VM_DRAINING on; the first one counts */
 	uint64_t kicked_ms;		/* VM_STOPPING, VM_PAUSING: when all were last kicked */
 	struct vm_limits limits;
+	struct vm_place place;
 	uint64_t ran_ms, resumed_ms;	/* run time before the last resume, and when that was */
 	struct io_bus bus;
 	struct console console;
@@ -63,8 +73,8 @@ struct vm {
 };
 
 /* Builds a VM from a template (vm_build.c). NULL: `error` is filled. */
-struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
-		     const struct vm_limits *limits, struct engine_error *error);
+struct vm *vm_create(struct daemon *daemon, struct template *template,
+		     const struct vm_options *options, struct engine_error *error);
 /* One of the VMs that the engine has by itself. */
 struct vm *vm_create_recorded(struct daemon *daemon, unsigned int number,
 			      const struct engine_vm *recorded, struct engine_error *error);

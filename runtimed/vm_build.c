@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "devices/debug_exit.h"
 #include "devices/uart.h"
@@ -153,12 +154,14 @@ static struct vm *finish_vm(struct vm *vm, int failed)
 	return vm;
 }
 
-struct vm *vm_create(struct daemon *daemon, struct template *template, const char *name,
-		     const struct vm_limits *limits, struct engine_error *error)
+struct vm *vm_create(struct daemon *daemon, struct template *template,
+		     const struct vm_options *options, struct engine_error *error)
 {
-	struct vm *vm = new_vm(daemon, name ? name : template->name, template->identity);
+	struct vm *vm = new_vm(daemon, options->name ? options->name : template->name,
+			       template->identity);
 
-	vm->limits = *limits;
+	vm->limits = options->limits;
+	vm->place = options->place;
 	vm->template = template;
 	template->vms++;
 	return finish_vm(vm, build(vm, error));
@@ -170,5 +173,6 @@ struct vm *vm_create_recorded(struct daemon *daemon, unsigned int number,
 	struct vm *vm = new_vm(daemon, recorded->name, recorded->identity);
 
 	vm->recorded_number = number;
+	vm->place.nice = getpriority(PRIO_PROCESS, 0);
 	return finish_vm(vm, create_vcpus(vm, recorded->vcpus, error));
 }

@@ -5,7 +5,7 @@
  * under `allow`, since it belongs to the machine and not to one run of the compiler.
  */
 #include <string.h>
-#include "../suggest.h"
+#include "suggest.h"
 #include "checks.h"
 
 /* The name in "name", "no-name" or "error=name", and what the option makes of it. */

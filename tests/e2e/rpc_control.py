@@ -282,6 +282,41 @@ def a_paused_vm_uses_no_run_time():
         assert time.monotonic() - begin >= 0.19 - before
 
 
+
+def limits_of_size_refuse_a_template():
+    with daemon() as d:
+        c = d.client()
+        digest = c.load(template(vcpus=2))
+        for limits, name in (({'vcpus': 1}, 'vcpus'), ({'memory_bytes': 4096}, 'memory_bytes')):
+            error = c.error('vm.create', template=digest, limits=limits)
+            assert error['code'] == 3, error
+            assert error['data'] == {'limit': name, 'value': limits[name]}, error
+        vm = c.call('vm.create', template=digest, limits={'vcpus': 2, 'memory_bytes': 1 << 16})
+        assert c.call('vm.info', **vm)['limits'] == {'vcpus': 2, 'memory_bytes': 1 << 16}
+
+
+def vcpus_run_where_and_how_urgently_it_was_asked():
+    with daemon() as d:
+        c = d.client()
+        digest = c.load(template(rdi=SPIN))
+        cpu = max(os.sched_getaffinity(d.process.pid))
+        before = set(os.listdir('/proc/%d/task' % d.process.pid))
+        vm = c.call('vm.create', template=digest, cpus=[cpu], nice=7)['vm']
+        info = c.call('vm.info', vm=vm)
+        assert (info['cpus'], info['nice']) == ([cpu], 7), info
+        c.call('vm.start', vm=vm)
+        thread, = set(os.listdir('/proc/%d/task' % d.process.pid)) - before
+        assert os.sched_getaffinity(int(thread)) == {cpu}
+        deadline = time.monotonic() + 20
+        while os.getpriority(os.PRIO_PROCESS, int(thread)) != 7:
+            assert time.monotonic() < deadline
+        c.call('vm.stop', vm=vm)
+        error = c.error('vm.create', template=digest, cpus=[cpu, 1023])
+        assert error['data'] == {'param': 'cpus'} and 'CPU 1023' in error['message'], error
+        plain = c.call('vm.create', template=digest)['vm']
+        info = c.call('vm.info', vm=plain)
+        assert info['cpus'] is None and info['nice'] == os.getpriority(os.PRIO_PROCESS, 0), info
+
 if __name__ == '__main__':
     CASES = [name for name, value in list(globals().items())
              if callable(value) and value.__module__ == '__main__' and name.count('_') > 1]

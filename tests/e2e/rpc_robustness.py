@@ -54,57 +54,6 @@ def vm_create_without_a_module_gives_the_remedy():
         assert c.call('template.list')['templates'][0]['vms'] == 0
 
 
-GOOD = {'vm': 1, 'template': DIGEST, 'data': 'AAAA', 'vcpu': 0, 'subscription': 1, 'name': 'x',
-        'mode': 'lossy', 'timeout_ms': 0, 'gpa': 0, 'bytes': 1, 'regs': {'rax': 1},
-        'limits': {'exits': 1}, 'exits': ['HLT'], 'ports': [{'first': 0, 'last': 1}],
-        'gpas': [{'first': 0, 'last': '0xf'}], 'rips': [{'first': 0, 'last': 0}], 'sample': 1,
-        'fields': ['rip']}
-BAD_RANGES = [[], {}, [1], [{'first': 0}], [{'first': 1, 'last': 0}], [{'first': 0, 'last': 'x'}],
-              [{'first': 0, 'last': 1, 'more': 1}], [{'first': 0, 'last': 0}] * 17]
-BAD_NAMES = [[], 'HLT', [1], [''], ['x'] * 65]
-WRONG = {'vm': ['1', 0, -1, 1.5, None, True, [1], {}, 1e300],
-         'template': [1, '', 'A' * 64, '0' * 63, None], 'data': [1, None, ['AAAA']],
-         'vcpu': ['0', -1, 0.5, None], 'subscription': ['1', 0, None],
-         'name': ['', 'x' * 65, 'a\nb', 1, None], 'mode': ['', 'Lossy', 1, None],
-         'timeout_ms': [-1, '1', 86400001, None], 'gpa': [-1, '1', '0x', '0xG', '0x1' + 16 * '0'],
-         'bytes': [0, 1048577, '1', None],
-         'exits': BAD_NAMES, 'fields': BAD_NAMES, 'ports': BAD_RANGES, 'gpas': BAD_RANGES,
-         'rips': BAD_RANGES, 'sample': [0, '1', 1.5],
-         'limits': [[], 1, {'exits': 0}, {'exits': '1'}, {'run_time_ms': 1.5}, {'more': 1}],
-         'regs': [{}, [], 'rax', {'rax': -1}, {'rax': '1'}, {'rax': None}, {'rax': {}}]}
-
-
-def every_method_checks_its_parameters():
-    with daemon() as d:
-        c = d.client()
-        methods = c.call('rpc.discover')['methods']
-        assert len(methods) >= 18, methods
-        for method in methods:
-            name, params = method['name'], method['params']
-            if name == 'system.shutdown':
-                continue
-            good = {p['name']: GOOD[p['name']] for p in params}
-            answer = c.raw(name, **good)
-            assert 'result' in answer or answer['error']['code'] in (1, 4), answer
-            error = c.error(name, **good, surplus=1)
-            assert error['code'] == -32602 and error['data'] == {'param': 'surplus'}, error
-            for p in params:
-                if p['required']:
-                    rest = {k: v for k, v in good.items() if k != p['name']}
-                    error = c.error(name, **rest)
-                    assert error['code'] == -32602, error
-                    assert error['data'] == {'param': p['name']}, error
-                    assert 'missing' in error['message'], error
-                for value in WRONG[p['name']]:
-                    error = c.error(name, **{**good, p['name']: value})
-                    assert error['code'] == -32602, (name, value, error)
-                    assert error['data'] == {'param': p['name']}, error
-            error = send(c, {'jsonrpc': '2.0', 'id': 1, 'method': name, 'params': [1]})['error']
-            assert error['code'] == -32602 and 'named' in error['message'], error
-        c.send(b'{"jsonrpc":"2.0","id":1,"method":"vm.info","params":{"vm":1,"vm":2}}\n')
-        assert 'twice' in c.line()['error']['message']
-
-
 def send(client, message):
     client.send(json.dumps(message).encode() + b'\n')
     return client.line()

@@ -3,6 +3,7 @@
 """svmrund as a service of systemd, with this program in the manager's place. Each case is a
 function; run one by name, or all. tests/cli/svmrund.bats lists them."""
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -88,6 +89,69 @@ def what_is_no_listening_socket_is_refused():
         process = manager.start([s.fileno() for s in listeners])
         assert 'want one listening Unix stream socket' in leaves(process, 1)
 
+
+
+def a_reload_is_told_to_the_manager():
+    manager = Manager()
+    process = manager.start()
+    manager.hears('READY=1')
+    process.send_signal(signal.SIGHUP)
+    told = manager.notify.recv(4096).decode()
+    assert re.fullmatch('RELOADING=1\nMONOTONIC_USEC=[0-9]+', told), told
+    manager.hears('READY=1')
+    process.terminate()
+    leaves(process)
+
+
+# In a mount namespace of its own, so that the socket of the journal is this program's.
+UNDER_JOURNAL = """
+mount -t tmpfs none /run && mkdir -p /run/systemd/journal /run/test && exec "$0" "$@"
+"""
+
+
+def as_root_the_journal_gets_priorities_and_fields():
+    command = ['unshare', '--mount', 'sh', '-c', UNDER_JOURNAL, sys.executable, __file__, 'journal']
+    subprocess.run(command, check=True, timeout=60)
+
+
+def journal():
+    """Runs alone in the namespace: reads what svmrund sends to the journal's socket."""
+    reader = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    reader.bind('/run/systemd/journal/socket')
+    reader.settimeout(20)
+    path = '/run/test/control.sock'
+    errors = os.open('/run/test/stream', os.O_CREAT | os.O_WRONLY)
+    status = os.fstat(errors)
+    environment = {**os.environ, 'JOURNAL_STREAM': '%d:%d' % (status.st_dev, status.st_ino)}
+    with open('/run/test/conf', 'w') as conf:
+        conf.write('[limits]\noutput_bytes = 1MiB\noutput_high_bytes = 512KiB\n'
+                   'output_low_bytes = 1KiB\nbatch = 200\n')
+    process = subprocess.Popen([SVMRUND, '--socket', path, '--config', '/run/test/conf'],
+                               env=environment, stderr=errors)
+
+    def entry(word):
+        while True:
+            fields = dict(line.split('=', 1) for line in
+                          reader.recv(65536).decode().splitlines() if '=' in line)
+            if word in fields['MESSAGE']:
+                return fields
+
+    assert entry('listening on')['PRIORITY'] == '6'
+    client = Client(path)
+    client.send(b'[' + b','.join([b'{"jsonrpc":"2.0","id":1,"method":"rpc.discover"}'] * 200) + b']\n')
+    fields = entry('its output queue is full')
+    assert fields['PRIORITY'] == '4' and fields['SVMKIT_CLIENT'] == '1', fields
+    assert fields['SVMKIT_CLIENT_PID'] == str(os.getpid()), fields
+    assert fields['SVMKIT_CLIENT_UID'] == str(os.getuid()) and 'SVMKIT_VM' not in fields, fields
+    process.terminate()
+    assert entry('SIGTERM')['PRIORITY'] == '6'
+    assert process.wait(20) == 0
+    assert os.path.getsize('/run/test/stream') == 0
+
+
+if __name__ == '__main__' and sys.argv[1:] == ['journal']:
+    journal()
+    sys.exit()
 
 if __name__ == '__main__':
     CASES = [name for name, value in list(globals().items())

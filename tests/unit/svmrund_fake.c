@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* svmrund on the fake engine: the whole daemon, for tests on machines without /dev/svmrt. */
+/* The daemon on the fake engine, for tests of RPC and streaming; options as those of svmrund. */
 #include <stdio.h>
 #include <string.h>
 #include "daemon.h"
@@ -10,13 +10,18 @@ int main(int argc, char **argv)
 	struct daemon_options options = { 0 };
 	struct engine engine;
 
-	if ((argc != 3 && argc != 5) || strcmp(argv[1], "--socket") ||
-	    (argc == 5 && strcmp(argv[3], "--record"))) {
-		fprintf(stderr, "usage: svmrund_fake --socket PATH [--record FILE]\n");
+	for (int i = 1; i + 1 < argc; i += 2) {
+		if (!strcmp(argv[i], "--socket"))
+			options.socket_path = argv[i + 1];
+		else if (!strcmp(argv[i], "--record"))
+			options.record_path = argv[i + 1];
+		else if (!strcmp(argv[i], "--config"))
+			options.config_path = argv[i + 1];
+	}
+	if (!options.socket_path) {
+		fputs("usage: svmrund_fake --socket PATH [--record FILE] [--config FILE]\n", stderr);
 		return 2;
 	}
-	options.record_path = argc == 5 ? argv[4] : NULL;
-	options.socket_path = argv[2];
 	fake_engine_init(&engine);
 	return daemon_run(&options, &engine);
 }

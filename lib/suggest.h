@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* "Did you mean": the nearest of a list of known names. */
-#ifndef SVMC_SUGGEST_H
-#define SVMC_SUGGEST_H
+#ifndef SVMKIT_SUGGEST_H
+#define SVMKIT_SUGGEST_H
 
 #include <stddef.h>
 
