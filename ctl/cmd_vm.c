@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svmctl create, start, stop, destroy and wait: the life of a VM one step at a time, each one call.
+ * svmctl create, start, pause, resume, stop, destroy and wait: the life of a VM one step at a time, each one call.
  */
 #include <string.h>
 #include "ctl.h"
@@ -87,6 +87,18 @@ static int command_start(int count, char **operands)
 	return plain_call("vm.start", operands[0]);
 }
 
+static int command_pause(int count, char **operands)
+{
+	(void)count;
+	return plain_call("vm.pause", operands[0]);
+}
+
+static int command_resume(int count, char **operands)
+{
+	(void)count;
+	return plain_call("vm.resume", operands[0]);
+}
+
 static int command_stop(int count, char **operands)
 {
 	(void)count;
@@ -134,6 +146,16 @@ const struct ctl_command ctl_create = {
 
 const struct ctl_command ctl_start = {
 	"start", "VM", 1, 1, "start a VM", "Start VM (a number or a name).\n", NULL, command_start,
+};
+
+const struct ctl_command ctl_pause = {
+	"pause", "VM", 1, 1, "pause a VM", "Pause VM (a number or a name) and wait until it has paused.\n",
+	NULL, command_pause,
+};
+
+const struct ctl_command ctl_resume = {
+	"resume", "VM", 1, 1, "let a paused VM go on", "Let VM (a number or a name) go on.\n", NULL,
+	command_resume,
 };
 
 const struct ctl_command ctl_stop = {

@@ -121,3 +121,11 @@ long ctl_find_vm(struct rpc *rpc, const char *operand, int *exit_status)
 	*exit_status = CTL_ERROR;
 	return -1;
 }
+
+cJSON *ctl_vm_params(long vm)
+{
+	cJSON *params = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(params, "vm", (double)vm);
+	return params;
+}

@@ -40,7 +40,7 @@ struct ctl_command {
 
 extern const struct ctl_command ctl_run, ctl_test, ctl_list, ctl_events, ctl_info;
 extern const struct ctl_command ctl_load, ctl_unload, ctl_create, ctl_start, ctl_stop, ctl_destroy;
-extern const struct ctl_command ctl_wait, ctl_rpc;
+extern const struct ctl_command ctl_pause, ctl_resume, ctl_wait, ctl_rpc, ctl_regs, ctl_mem;
 
 /* Values of the common options, for socket.c. */
 struct ctl_common {
@@ -73,5 +73,8 @@ int ctl_simple_call(const char *method, cJSON *params);
 
 /* The VM that `operand` names, by number or by name, or -1 after saying why; *exit is then set. */
 long ctl_find_vm(struct rpc *rpc, const char *operand, int *exit_status);
+
+/* {"vm": N}, for the parameters of a call. */
+cJSON *ctl_vm_params(long vm);
 
 #endif

@@ -4,8 +4,8 @@ bin_PROGRAMS += svmctl
 svmctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/libsvmkit
 svmctl_SOURCES = \
 	ctl/capture.c ctl/capture.h \
-	ctl/cmd_events.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_rpc.c ctl/cmd_run.c \
-	ctl/cmd_test.c ctl/cmd_vm.c \
+	ctl/cmd_events.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c ctl/cmd_regs.c \
+	ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_test.c ctl/cmd_vm.c \
 	ctl/common.c ctl/ctl.h \
 	ctl/end.c ctl/end.h \
 	ctl/event_text.c ctl/event_text.h \
@@ -19,6 +19,8 @@ svmctl_SOURCES = \
 	ctl/stats.c ctl/stats.h \
 	ctl/table.c \
 	ctl/template.c ctl/template.h \
+	ctl/test_jobs.c ctl/test_jobs.h \
+	ctl/test_one.c ctl/test_one.h \
 	ctl/text.c ctl/text.h
 svmctl_LDADD = libsvmkit-rpc.la libsvmc.a libsvmkit-common.a $(CJSON_LIBS) $(YAML_LIBS) $(MD_LIBS)
 dist_man_MANS += man/svmctl.1

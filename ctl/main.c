@@ -9,7 +9,8 @@
 
 static const struct ctl_command *const commands[] = {
 	&ctl_run, &ctl_test, &ctl_list, &ctl_events, &ctl_info, &ctl_load, &ctl_unload, &ctl_create,
-	&ctl_start, &ctl_stop, &ctl_destroy, &ctl_wait, &ctl_rpc,
+	&ctl_start, &ctl_pause, &ctl_resume, &ctl_stop, &ctl_destroy, &ctl_wait, &ctl_regs, &ctl_mem,
+	&ctl_rpc,
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

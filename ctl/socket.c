@@ -120,7 +120,8 @@ static int choose_socket(char *path, size_t size)
 	const char *named = ctl_common.socket ? ctl_common.socket : getenv("SVMRUND_SOCKET");
 
 	if (named && *named) {
-		snprintf(path, size, "%s", named);
+		if (named != path)
+			snprintf(path, size, "%s", named);
 		return 0;
 	}
 	if (!access(DEVICE, F_OK) || !access(SYSTEM_SOCKET, F_OK)) {
@@ -132,12 +133,13 @@ static int choose_socket(char *path, size_t size)
 
 struct rpc *ctl_connect(void)
 {
-	char path[PATH_MAX];
+	static char path[PATH_MAX];
 	enum rpc_status status;
 	struct rpc *rpc;
 
 	if (choose_socket(path, sizeof(path)))
 		return NULL;
+	ctl_common.socket = path;	/* further connections go to the same one */
 	rpc = rpc_connect(path, ctl_common.timeout_ns, &status);
 	if (!rpc) {
 		ctl_say("out of memory");

@@ -3,6 +3,7 @@
 noinst_LIBRARIES += libsvmkit-common.a
 libsvmkit_common_a_SOURCES = \
 	lib/crc32c.c lib/crc32c.h \
+	lib/junit.c lib/junit.h \
 	lib/suggest.c lib/suggest.h \
 	lib/svmt_check.c lib/svmt_check.h \
 	lib/svmt_digest.c lib/svmt_digest.h \

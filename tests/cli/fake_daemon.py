@@ -12,6 +12,7 @@ status is ours, so a test needs no background job and no waiting. Members of SCE
   dropped   count of an events.dropped notification
   end       END object, or null: the guest runs until vm.stop
   regs, vmcb   answer of vcpu.get
+  memory    the value of every byte of guest memory (default: the low byte of its address)
   answers   {METHOD: result} instead of the usual result
   errors    {METHOD: error object}
   raw       {METHOD: text} sent instead of the answer, exactly as it is
@@ -21,6 +22,7 @@ status is ours, so a test needs no background job and no waiting. Members of SCE
   eof       true: close the connection after the exits, before the guest ends
   log       file that gets one line "METHOD PARAMS" per request
 """
+import base64
 import json
 import os
 import socket
@@ -76,6 +78,8 @@ class Session:
                                              "memory_bytes": 2097152, "vms": 1}]},
             "vm.create": vm, "vm.start": {"vm": 1, "state": "running"},
             "vm.stop": {"vm": 1, "state": "stopped"}, "vm.destroy": vm,
+            "vm.pause": {"vm": 1, "state": "paused"}, "vm.resume": {"vm": 1, "state": "running"},
+            "memory.read": {"data": self.memory(params)}, "memory.write": vm,
             "vm.list": {"vms": [{"vm": 1, "name": "fake", "state": "running",
                                  "template": TEMPLATE}]},
             "vm.info": {"vm": 1, "name": "fake", "state": "stopped", "template": TEMPLATE,
@@ -89,6 +93,13 @@ class Session:
             "system.info": {"version": "0.1.0", "engine": "svmrt", "pid": 42, "svmrt": SVMRT},
         }
         return self.scenario.get("answers", {}).get(method, plain.get(method, {"echo": params}))
+
+    def memory(self, params):
+        """Bytes that count up from the low byte of their address, or `memory` of the scenario."""
+        first, size = int(params.get("gpa", "0"), 16), params.get("bytes", 0)
+        fixed = self.scenario.get("memory")
+        raw = bytes((first + n) & 255 if fixed is None else fixed for n in range(size))
+        return base64.b64encode(raw).decode()
 
     def play(self):
         """What a guest does between its start and its end."""
@@ -137,6 +148,7 @@ class Session:
             if self.scenario.get("play_on_subscribe"):
                 self.play()
         elif method == "vm.start":
+            self.ended = False
             self.play()
         elif method == "vm.stop":
             self.end(dict(STOPPED, reason="requested", exit=None))

@@ -335,6 +335,47 @@ json_lines() {
 	[ "${lines[-1]}" = "ok 2 - plain.yaml # SKIP has no expect:" ]
 }
 
+@test "test: several at a time give the results of one at a time, in the same order" {
+	mkdir many
+	for i in 1 2 3 4 5 6 7; do cp expecting.yaml many/$i.yaml; done
+	cp plain.yaml many/4.yaml
+	run -0 fake "$good" test many
+	serial=$output
+	for jobs in 2 3 64 1000; do
+		run -0 fake "$good" test -j $jobs many
+		[ "$output" = "$serial" ]
+	done
+	sed -i 's/hello/bye/' many/6.yaml
+	run -1 fake "$good" test -j 3 many
+	[ "$(grep -c '^ok ' <<<"$output")" -eq 6 ]
+	grep -A3 '^not ok 6 - many/6.yaml' <<<"$output" | grep -q 'message: "the guest ended'
+	run -2 fake "$good" test -j 0 many
+	run -1 fake '"close_on":"vm.create"' test -j 3 many
+	grep -q '^Bail out! ' <<<"$output"
+}
+
+@test "test: --junit has every test, why it failed or was skipped, and is XML whatever the guest printed" {
+	mkdir many
+	cp expecting.yaml many/a.yaml
+	cp plain.yaml many/b.yaml
+	sed 's/hello/<\&>/' expecting.yaml >many/c.yaml
+	run -1 fake '"console":["<&>\u001b\u0007"],"exits":['$out'],"regs":{"rax":"0x42"}' \
+		test --junit out.xml many
+	python3 - out.xml <<-'PY'
+	import sys, xml.etree.ElementTree
+	suite = xml.etree.ElementTree.parse(sys.argv[1]).getroot()
+	assert suite.attrib["tests"] == "3" and suite.attrib["failures"] == "2", suite.attrib
+	a, b, c = suite
+	assert [case.attrib["name"] for case in suite] == ["many/a.yaml", "many/b.yaml", "many/c.yaml"]
+	assert "hello" in a.find("failure").text and "mismatches" in c.find("failure").text
+	assert b.find("skipped").attrib["message"] == "has no expect:"
+	assert all(float(case.attrib["time"]) >= 0 for case in suite)
+	PY
+	run --separate-stderr -1 fake "$good" test --junit missing/out.xml expecting.yaml
+	[[ $stderr == "svmctl: missing/out.xml: "* ]]
+	[ -z "$output" ]
+}
+
 @test "test: a lost connection ends the run with Bail out!" {
 	run --separate-stderr -1 fake '"eof":true' test expecting.yaml expecting.yaml
 	[[ ${lines[-1]} == "Bail out! "*"the daemon closed the connection"* ]]
@@ -393,6 +434,58 @@ json_lines() {
 	[ "$(cut -d' ' -f1 log | tr '\n' ' ')" = "vm.start vm.wait vm.destroy template.unload " ]
 	run -10 fake '"answers":{"vm.wait":{"vm":1,"state":"stopped","end":{"reason":"shutdown"}}}' wait 1
 	run -124 fake '"answers":{"vm.wait":{"vm":1,"state":"running","end":null}}' wait -t 1s 1
+}
+
+@test "pause and resume are one call each" {
+	run -0 fake '"log":"log"' pause fake
+	run -0 fake '"log":"log"' resume 1
+	[ "$(grep -v vm.list log)" = $'vm.pause {"vm": 1}\nvm.resume {"vm": 1}' ]
+}
+
+@test "regs shows registers with the names of their bits, sets those that are assigned, and has JSON" {
+	regs='"regs":{"rax":"0x42","rip":"0x1000","rflags":"0x10246"},"vmcb":{"cr0":"0x80000011","cs_selector":"0x8"}'
+	run -0 fake "$regs" regs fake
+	[[ ${lines[0]} == "rax    0000000000000042  rbx    "* ]]
+	grep -qx 'rflags 0000000000010246  PF ZF IF RF' <<<"$output"
+	grep -qx 'cr0    0000000080000011  PE ET PG' <<<"$output"
+	grep -qE '^cs +0x8 ' <<<"$output"
+	run -0 fake "$regs,\"log\":\"log\"" regs --vcpu 3 1 RAX=17 rip=0xffffffffffffffff
+	grep -qx 'vcpu.set {"vm": 1, "vcpu": 3, "regs": {"rax": "0x11", "rip": "0xffffffffffffffff"}}' log
+	grep -qx 'vcpu.get {"vm": 1, "vcpu": 3}' log
+	fake "$regs" regs --json 1 | json_lines
+	run -0 fake "$regs" regs --all 1
+	grep -qE '^cs_selector +0x8$' <<<"$output"
+	for bad in rax rax= =1 rax=x rax=0x10000000000000000; do
+		run --separate-stderr -2 fake '' regs 1 "$bad"
+		[ "$stderr" = "svmctl: '$bad' is not NAME=VALUE with a decimal or 0x number" ]
+	done
+	run --separate-stderr -1 fake '"errors":{"vcpu.get":{"code":2,"message":"VM 1 is running"}}' regs 1
+	[ "$stderr" = "svmctl: vcpu.get: VM 1 is running" ]
+}
+
+@test "mem dumps, saves and writes guest memory in pieces of at most 1 MiB" {
+	run -0 fake '' mem 1 0x1008 24
+	[ "${lines[0]}" = '000000001008  08 09 0a 0b 0c 0d 0e 0f  10 11 12 13 14 15 16 17  |................|' ]
+	[ "${lines[1]}" = '000000001018  18 19 1a 1b 1c 1d 1e 1f                           |........|' ]
+	run -0 fake '"memory":65' mem 1 0 100
+	[ "$output" = "$(printf '%s\n' \
+		'000000000000  41 41 41 41 41 41 41 41  41 41 41 41 41 41 41 41  |AAAAAAAAAAAAAAAA|' '*' \
+		'000000000060  41 41 41 41                                       |AAAA|')" ]
+	run -0 fake '"log":"log"' mem fake 0x100000 2097153 --output bytes
+	[ "$(stat -c %s bytes)" -eq 2097153 ]
+	[ "$(grep -c '^memory.read' log)" -eq 3 ]
+	rm log
+	run -0 fake '"log":"log"' mem 1 4096 --input bytes
+	[ "$(sed -n 's/^memory.write.*"gpa": "\([^"]*\)".*/\1/p' log | tr '\n' ' ')" = "0x1000 0x101000 0x201000 " ]
+	rm log
+	printf abcdef | fake '"log":"log"' mem 1 4096 3 --input -
+	[ "$(cat log)" = 'memory.write {"vm": 1, "gpa": "0x1000", "data": "..."}' ]
+	run --separate-stderr -2 fake '' mem 1 nonsense
+	run --separate-stderr -2 fake '' mem 1 0 --input a --output b
+	run --separate-stderr -1 fake '' mem 1 0 --input missing
+	[ "$stderr" = "svmctl: missing: No such file or directory" ]
+	run --separate-stderr -1 fake '"answers":{"memory.read":{"data":"AA=="}}' mem 1 0
+	[ "$stderr" = "svmctl: memory.read: the answer is not 256 bytes" ]
 }
 
 @test "rpc prints a result as one line of JSON" {
