@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # svmctl, the client.
 bin_PROGRAMS += svmctl
-svmctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/libsvmkit
+svmctl_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS) -I$(top_srcdir)/libsvmkit
 svmctl_SOURCES = \
 	ctl/capture.c ctl/capture.h \
-	ctl/cmd_events.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c ctl/cmd_regs.c \
-	ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_test.c ctl/cmd_vm.c \
+	ctl/cmd_console.c ctl/cmd_events.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c \
+	ctl/cmd_regs.c ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_stat.c ctl/cmd_test.c ctl/cmd_top.c \
+	ctl/cmd_vm.c \
 	ctl/common.c ctl/ctl.h \
+	ctl/counters.c ctl/counters.h \
 	ctl/end.c ctl/end.h \
 	ctl/event_text.c ctl/event_text.h \
 	ctl/expect.c ctl/expect.h \
@@ -21,12 +23,15 @@ svmctl_SOURCES = \
 	ctl/template.c ctl/template.h \
 	ctl/test_jobs.c ctl/test_jobs.h \
 	ctl/test_one.c ctl/test_one.h \
-	ctl/text.c ctl/text.h
-svmctl_LDADD = libsvmkit-rpc.la libsvmc.a libsvmkit-common.a $(CJSON_LIBS) $(YAML_LIBS) $(MD_LIBS)
+	ctl/text.c ctl/text.h \
+	ctl/top_screen.c ctl/top_screen.h \
+	ctl/top_view.c ctl/top_view.h
+svmctl_LDADD = libsvmkit-rpc.la libsvmc.a libsvmkit-common.a $(CJSON_LIBS) $(YAML_LIBS) $(MD_LIBS) \
+	$(NCURSES_LIBS)
 dist_man_MANS += man/svmctl.1
 
 # The e2e scripts are run by tests/e2e/run-all, which boots the lab for them.
-SCRIPT_TESTS += tests/cli/svmctl.bats
+SCRIPT_TESTS += tests/cli/svmctl.bats tests/cli/svmctl_terminal.bats
 EXTRA_DIST += tests/cli/svmctl.bats tests/cli/fake_daemon.py \
 	tests/e2e/run-all tests/e2e/e2e_lib.py tests/e2e/svmctl_run.bats \
 	tests/e2e/bad_input.py tests/e2e/kill_daemon.py tests/e2e/tour_events.py tests/e2e/two_vms.py

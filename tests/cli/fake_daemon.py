@@ -19,7 +19,10 @@ status is ours, so a test needs no background job and no waiting. Members of SCE
   silent    list of methods that get no answer
   close_on  method at which the connection is closed
   play_on_subscribe   true: the guest runs already when someone subscribes
+  play_on_attach      true: the guest has printed already when someone attaches
+  play_on_write       true: the guest answers to the first console input
   eof       true: close the connection after the exits, before the guest ends
+  grow      number that every IOIO counter has grown by at each reading after the first
   log       file that gets one line "METHOD PARAMS" per request
 """
 import base64
@@ -39,7 +42,8 @@ EXIT = {
     "mode": "long64", "shadow": False, "action": "user",
 }
 VCPUS = [{
-    "vcpu": 0, "exits": {"IOIO": 14, "VMMCALL": 1}, "host": {"intr": 3, "nmi": 0, "npf": 2},
+    "vcpu": 0, "exits": {"IOIO": 14, "VMMCALL": 1}, "ports": {"0x3f8": 13, "0x80": 1},
+    "msrs": {}, "gpas": {}, "host": {"intr": 3, "nmi": 0, "npf": 2},
     "entries": 20, "slices": 4, "events": 15, "dropped": 0, "xcr0_restored": 0,
 }]
 SVMRT = {
@@ -61,6 +65,7 @@ class Session:
         self.connection = connection
         self.subscribed = False
         self.ended = False
+        self.readings = 0
 
     def send(self, message):
         self.connection.sendall(json.dumps(message).encode() + b"\n")
@@ -79,7 +84,7 @@ class Session:
             "vm.create": vm, "vm.start": {"vm": 1, "state": "running"},
             "vm.stop": {"vm": 1, "state": "stopped"}, "vm.destroy": vm,
             "vm.pause": {"vm": 1, "state": "paused"}, "vm.resume": {"vm": 1, "state": "running"},
-            "memory.read": {"data": self.memory(params)}, "memory.write": vm,
+            "console.write": vm, "memory.read": {"data": self.memory(params)}, "memory.write": vm,
             "vm.list": {"vms": [{"vm": 1, "name": "fake", "state": "running",
                                  "template": TEMPLATE}]},
             "vm.info": {"vm": 1, "name": "fake", "state": "stopped", "template": TEMPLATE,
@@ -92,7 +97,14 @@ class Session:
             "template.unload": {}, "events.unsubscribe": {},
             "system.info": {"version": "0.1.0", "engine": "svmrt", "pid": 42, "svmrt": SVMRT},
         }
-        return self.scenario.get("answers", {}).get(method, plain.get(method, {"echo": params}))
+        answer = self.scenario.get("answers", {}).get(method, plain.get(method, {"echo": params}))
+        if "grow" in self.scenario and method in ("stats.get", "vm.info"):
+            answer = json.loads(json.dumps(answer))
+            for vcpu in answer["vcpus"]:
+                vcpu["exits"]["IOIO"] += self.scenario["grow"] * self.readings
+                vcpu["ports"]["0x3f8"] += self.scenario["grow"] * self.readings
+            self.readings += 1
+        return answer
 
     def memory(self, params):
         """Bytes that count up from the low byte of their address, or `memory` of the scenario."""
@@ -147,6 +159,10 @@ class Session:
             self.subscribed = True
             if self.scenario.get("play_on_subscribe"):
                 self.play()
+        elif method == "console.attach" and self.scenario.get("play_on_attach"):
+            self.play()
+        elif method == "console.write" and self.scenario.get("play_on_write"):
+            self.play()
         elif method == "vm.start":
             self.ended = False
             self.play()

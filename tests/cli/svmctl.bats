@@ -488,6 +488,57 @@ json_lines() {
 	[ "$stderr" = "svmctl: memory.read: the answer is not 256 bytes" ]
 }
 
+@test "stat counts by reason, most frequent first, with ports below IOIO; at intervals what has come since" {
+	run -0 fake '' stat fake
+	diff - <(sed 's/  */ /g; s/ $//' <<<"$output") <<-'END'
+	EXIT COUNT %
+	IOIO 14 93.3
+	 port 0x3f8 13 86.7
+	 port 0x80 1 6.7
+	VMMCALL 1 6.7
+	all exits 15 100.0
+	host intr 3
+	host npf 2
+	entries 20
+	events 15
+	slices 4
+	END
+	run -0 fake '' stat --rows 1 fake
+	grep -qE '^  \(others\) +1 ' <<<"$output"
+	# Three readings: the base and two intervals of 100 each.
+	running='"answers":{"vm.info":{"vm":1,"name":"fake","state":"running","vcpus":[{"vcpu":0,
+		"exits":{"IOIO":14},"ports":{"0x3f8":13},"host":{},"entries":20}]}},"grow":100'
+	run -0 fake "$running" stat --interval 10ms --count 2 1
+	[ "$(grep -cE '^IOIO +100 +100.0 +[0-9]+$' <<<"$output")" -eq 2 ]
+	[ "$(grep -cE '^  port 0x3f8 +100 ' <<<"$output")" -eq 2 ]
+	! grep -q entries <<<"$output"
+	fake '' stat --json 1 | json_lines
+	run -0 fake '' stat --interval 10ms 1
+}
+
+@test "console sends input that is no terminal, prints bytes as they are, and ends with the guest" {
+	not_ended='"answers":{"vm.info":{"vm":1,"name":"fake","state":"running","vcpus":[]}}'
+	printf 'ls\n' >keys
+	run --separate-stderr -0 "$SVMKIT_SRC/tests/cli/fake_daemon.py" \
+		"{$not_ended,\"play_on_write\":true,\"console\":[\"a\\u001b[1mb\\n\",{\"base64\":\"AP8=\"}],\"log\":\"log\"}" \
+		"$svmctl" console fake <keys
+	[ "$stderr" = "svmctl: vm1: the guest ended by exit policy \`stop\`: vCPU 0, exit VMMCALL at rip=0x1010" ]
+	grep -qx 'console.write {"vm": 1, "base64": "bHMK"}' log
+	[ "$(head -n 1 <<<"$output")" = $'a\033[1mb' ]
+	# A VM that has ended shows what is left and its end.
+	run --separate-stderr -0 fake '' console 1 </dev/null
+	[[ $stderr == "svmctl: vm1: the guest ended"* ]]
+	run --separate-stderr -2 fake '' console --escape XY 1
+	run --separate-stderr -1 fake '"errors":{"console.attach":{"code":1,"message":"no VM 9"}}' console 9
+	[ "$stderr" = "svmctl: console.attach: no VM 9" ]
+}
+
+@test "top without a terminal says what to use instead" {
+	run --separate-stderr -1 fake '' top
+	[ "$stderr" = "svmctl: top needs a terminal; \`svmctl stat --interval\` prints lines" ]
+	run --separate-stderr -2 fake '' top --interval 1ms
+}
+
 @test "rpc prints a result as one line of JSON" {
 	run -0 fake '' rpc some.method '{"a":[1,2]}'
 	[ "$output" = '{"echo":{"a":[1,2]}}' ]
