@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include "depfile.h"
 #include "payload.h"
 #include "tool.h"
 
@@ -105,6 +106,44 @@ static const char *linker_script(struct comp *c, uint64_t gpa)
 		"}\n", gpa);
 }
 
+struct included {
+	struct comp *c;
+	const char *directory;		/* of the spec, as the user named it */
+	const char *real;		/* the same as the assembler knows it */
+};
+
+static void tell_file(void *argument, const char *path)
+{
+	const struct included *included = argument;
+	const size_t length = strlen(included->real);
+
+	if (!strcmp(path, "payload.s"))
+		return;
+	if (!strncmp(path, included->real, length) && path[length] == '/') {
+		path += length + 1;
+		if (strcmp(included->directory, "."))
+			path = arena_printf(&included->c->arena, "%s/%s", included->directory,
+					    path);
+	}
+	comp_file_read(included->c, path);
+}
+
+/* Files that the text takes in with .include and .incbin. */
+static void tell_files(struct comp *c, const struct node *node, const char *directory,
+		       const char *real)
+{
+	struct included included = { c, comp_directory(c, &node->range), real };
+	uint64_t bytes = 0;
+	const uint8_t *rule = payload_read_own(c, arena_printf(&c->arena, "%s/payload.d",
+							       directory),
+					       "the assembler's list of files", &node->range,
+					       PAYLOAD_MAX_BYTES, &bytes);
+
+	if (rule)
+		depfile_parse(arena_copy(&c->arena, (const char *)rule, (size_t)bytes), tell_file,
+			      &included);
+}
+
 const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_t gpa,
 				unsigned int code_bits, uint64_t *bytes)
 {
@@ -113,7 +152,8 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 	char include[PATH_MAX];
 	char *as[] = {
 		(char *)"as", (char *)"--64", (char *)"-mx86-used-note=no", (char *)"--gdwarf-4",
-		(char *)"-I", include, (char *)"-o", (char *)"payload.o", (char *)"payload.s", NULL,
+		(char *)"--MD", (char *)"payload.d", (char *)"-I", include, (char *)"-o",
+		(char *)"payload.o", (char *)"payload.s", NULL,
 	};
 	char *ld[] = {
 		(char *)"ld", (char *)"-m", (char *)"elf_x86_64", (char *)"-nostdlib",
@@ -138,6 +178,8 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 	}
 	if (!run(c, node, directory, as) || !run(c, node, directory, ld))
 		return NULL;
-	return payload_read_file(c, arena_printf(&c->arena, "%s/payload.bin", directory),
-				 "the assembled payload", &node->range, PAYLOAD_MAX_BYTES, bytes);
+	if (c->options->file_read)
+		tell_files(c, node, directory, include);
+	return payload_read_own(c, arena_printf(&c->arena, "%s/payload.bin", directory),
+				"the assembled payload", &node->range, PAYLOAD_MAX_BYTES, bytes);
 }

@@ -6,20 +6,24 @@
 #include <string.h>
 #include "cmd.h"
 #include "dump.h"
+#include "dump_bytes.h"
 
 static const char usage[] =
-	"usage: svmc dump [--json] FILE\n"
+	"usage: svmc dump [--json|--bytes] FILE\n"
 	"\n"
 	"Show the template FILE (- is standard input): identity, memory, the VMCB fields of every "
 	"vCPU\n"
 	"that are not zero, exit policy, devices and what the spec expects of a run.\n"
 	"\n"
 	"  --json       one JSON object; 64-bit values are hex strings\n"
+	"  --bytes      every byte of the file with its offset and what it is\n"
 	"  -h, --help   this text\n"
 	"\n"
 	"Exit status: 0 shown, 1 not a good template, 2 wrong usage, 3 FILE could not be read.\n";
 
-static int dump(const char *path, bool json)
+enum form { FORM_TEXT, FORM_JSON, FORM_BYTES };
+
+static int dump(const char *path, enum form form)
 {
 	uint64_t bytes = 0;
 	uint8_t *data = cmd_read_file(path, SVMT_MAX_BYTES, &bytes);
@@ -36,8 +40,10 @@ static int dump(const char *path, bool json)
 		free(data);
 		return SVMC_DIAGNOSED;
 	}
-	if (!json)
+	if (form == FORM_TEXT)
 		dump_text(stdout, &view);
+	else if (form == FORM_BYTES)
+		dump_bytes(stdout, &view);
 	else if (dump_json(stdout, &view))
 		status = SVMC_IO;
 	free(data);
@@ -47,10 +53,10 @@ static int dump(const char *path, bool json)
 static int run(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "json", no_argument, NULL, 'j' }, { "bytes", no_argument, NULL, 'b' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
-	bool json = false;
+	enum form form = FORM_TEXT;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0) {
@@ -58,12 +64,14 @@ static int run(int argc, char **argv)
 			return cmd_help(&cmd_dump);
 		if (c == '?')
 			return cmd_usage(&cmd_dump, "unknown or incomplete option");
-		json = true;
+		if (form != FORM_TEXT)
+			return cmd_usage(&cmd_dump, "one form at a time: --json or --bytes");
+		form = c == 'j' ? FORM_JSON : FORM_BYTES;
 	}
 	if (argc - optind != 1)
 		return cmd_usage(&cmd_dump, "%s", argc == optind ? "no template is named" :
 				 "more than one template is named");
-	return dump(argv[optind], json);
+	return dump(argv[optind], form);
 }
 
 const struct command cmd_dump = {

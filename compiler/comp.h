@@ -161,4 +161,7 @@ bool spec_sets_field(const struct comp *c, const char *name);
 /* Directory of the file that `place` is in, to which its paths are relative; "." for stdin. */
 const char *comp_directory(struct comp *c, const struct range *place);
 
+/* Tell whoever wants to know that the file was read. */
+void comp_file_read(struct comp *c, const char *path);
+
 #endif

@@ -22,6 +22,12 @@ const char *comp_directory(struct comp *c, const struct range *place)
 	return arena_copy(&c->arena, path, (size_t)(slash - path));
 }
 
+void comp_file_read(struct comp *c, const char *path)
+{
+	if (c->options->file_read)
+		c->options->file_read(c->options->file_argument, path);
+}
+
 /* Memory contents depend on where the vCPU starts, so they wait for the parts to be good. */
 static void build_memory(struct comp *c)
 {

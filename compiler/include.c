@@ -95,6 +95,8 @@ static struct node *read_one(struct comp *c, const struct link *file)
 	} else if (source_read(&c->arena, &c->diag, file->path, file->named_at, &c->source_bytes,
 			       source, &c->io_failed)) {
 		return NULL;
+	} else if (file->real) {
+		comp_file_read(c, file->path);
 	}
 	root = yaml_parse(&c->arena, &c->diag, source);
 	if (!root)

@@ -15,6 +15,7 @@ libsvmc_a_SOURCES = \
 	compiler/checks/warnings.c \
 	compiler/comp.h \
 	compiler/compile.c \
+	compiler/depfile.c compiler/depfile.h \
 	compiler/diag.c compiler/diag.h \
 	compiler/emit.c compiler/emit.h compiler/emit_parts.h \
 	compiler/emit_memory.c \
@@ -58,6 +59,7 @@ svmc_SOURCES = \
 	compiler/cmd.c compiler/cmd.h \
 	compiler/cmd_check.c \
 	compiler/cmd_compile.c \
+	compiler/compile_job.c compiler/compile_job.h \
 	compiler/cmd_decompile.c \
 	compiler/cmd_diff.c \
 	compiler/cmd_dump.c \
@@ -73,6 +75,8 @@ svmc_SOURCES = \
 	compiler/diff.c compiler/diff.h \
 	compiler/diff_contents.c \
 	compiler/dump.h \
+	compiler/dump_bytes.c compiler/dump_bytes.h \
+	compiler/dump_bytes_vmcb.c \
 	compiler/dump_json.c \
 	compiler/dump_text.c \
 	compiler/dump_vmcb.c \
@@ -86,11 +90,12 @@ svmc_SOURCES = \
 	compiler/output.c compiler/output.h \
 	compiler/schema.c compiler/schema.h \
 	compiler/schema_names.c \
-	compiler/schema_types.c
+	compiler/schema_types.c \
+	compiler/workers.c compiler/workers.h
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
-SCRIPT_TESTS += tests/cli/svmc_schema.bats
+SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_schema.bats
 EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
 EXTRA_DIST += tests/golden tests/e2e/specs schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5

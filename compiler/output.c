@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Atomic replacement: a temporary file in the same directory, flushed, then renamed. */
+/*
+ * Atomic replacement: a temporary file in the same directory, then renamed. It is not forced to the
+ * disk, as no compiler's output is: after a power failure it can be made again.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,13 +47,23 @@ static int write_in_place(const char *path, const uint8_t *data, uint64_t bytes)
 	return fd < 0 ? -1 : finish(fd, write_all(fd, data, bytes));
 }
 
-/* Mode of a file that is created now; there is no other way to ask for the umask. */
-static mode_t new_mode(void)
+static mode_t mode_of_new_files;
+
+/* There is no other way to ask for the umask; once, since it is the whole process's. */
+static void ask_umask(void)
 {
 	mode_t mask = umask(0);
 
 	umask(mask);
-	return 0666 & ~mask;
+	mode_of_new_files = 0666 & ~mask;
+}
+
+static mode_t new_mode(void)
+{
+	static pthread_once_t asked = PTHREAD_ONCE_INIT;
+
+	pthread_once(&asked, ask_umask);
+	return mode_of_new_files;
 }
 
 static int write_temporary(char *temporary, mode_t mode, const uint8_t *data, uint64_t bytes)
@@ -61,8 +75,6 @@ static int write_temporary(char *temporary, mode_t mode, const uint8_t *data, ui
 	result = write_all(fd, data, bytes);
 	if (!result)
 		result = fchmod(fd, mode);
-	if (!result)
-		result = fsync(fd);
 	result = finish(fd, result);
 	if (result) {
 		int saved = errno;

@@ -57,7 +57,6 @@ static const uint8_t *read_open_file(struct comp *c, int fd, const char *shown,
 const uint8_t *payload_read_file(struct comp *c, const char *path, const char *shown,
 				 const struct range *where, uint64_t limit, uint64_t *bytes)
 {
-	int fd;
 	const uint8_t *data;
 
 	if (c->options->sealed) {
@@ -65,6 +64,18 @@ const uint8_t *payload_read_file(struct comp *c, const char *path, const char *s
 			   "spec alone", shown);
 		return NULL;
 	}
+	data = payload_read_own(c, path, shown, where, limit, bytes);
+	if (data)
+		comp_file_read(c, path);
+	return data;
+}
+
+const uint8_t *payload_read_own(struct comp *c, const char *path, const char *shown,
+				const struct range *where, uint64_t limit, uint64_t *bytes)
+{
+	const uint8_t *data;
+	int fd;
+
 	/* Without O_NONBLOCK, opening a named pipe would wait for its writer. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {

@@ -22,4 +22,8 @@ const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_
 const uint8_t *payload_read_file(struct comp *c, const char *path, const char *shown,
 				 const struct range *where, uint64_t limit, uint64_t *bytes);
 
+/* The same for a temporary file of the compiler's own, of which nobody else is told. */
+const uint8_t *payload_read_own(struct comp *c, const char *path, const char *shown,
+				const struct range *where, uint64_t limit, uint64_t *bytes);
+
 #endif

@@ -19,6 +19,9 @@ struct svmc_options {
 	bool colour;			/* colour the messages */
 	bool json_diagnostics;		/* one JSON object a line instead of text */
 	bool sealed;			/* read no file beside the spec and run no program */
+	/* Called for every file that is read, the spec first, as it was opened; or NULL. */
+	void (*file_read)(void *argument, const char *path);
+	void *file_argument;
 };
 
 struct svmc_image {

@@ -201,7 +201,7 @@ spec() {
 }
 
 @test "wrong usage is status 2 and names the help" {
-	for args in "" "frobnicate" "compile" "compile --frob a" "compile a b" "dump" "profile show" \
+	for args in "" "frobnicate" "compile" "compile --frob a" "dump a b" "dump" "profile show" \
 		"compile --diagnostics=xml a"; do
 		run "$svmc" $args
 		echo "$args: $status $output"
