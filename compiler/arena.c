@@ -18,17 +18,18 @@ struct arena_block {
 static struct arena_block *new_block(struct arena *arena, size_t bytes)
 {
 	size_t size = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-	struct arena_block *block = calloc(1, sizeof(*block) + size);
+	struct arena_block *block = malloc(sizeof(*block) + size);
 
 	if (!block)
 		longjmp(arena->out_of_memory, 1);
+	block->used = 0;
 	block->size = size;
 	block->next = arena->blocks;
 	arena->blocks = block;
 	return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes)
+void *arena_take(struct arena *arena, size_t bytes)
 {
 	struct arena_block *block = arena->blocks;
 	void *p;
@@ -43,11 +44,17 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 	return p;
 }
 
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+	return memset(arena_take(arena, bytes), 0, bytes);
+}
+
 char *arena_copy(struct arena *arena, const char *text, size_t bytes)
 {
-	char *copy = arena_alloc(arena, bytes + 1);
+	char *copy = arena_take(arena, bytes + 1);
 
 	memcpy(copy, text, bytes);
+	copy[bytes] = '\0';
 	return copy;
 }
 
@@ -77,9 +84,10 @@ void *arena_grow(struct arena *arena, void *array, size_t count, size_t *capacit
 	if (count < *capacity)
 		return array;
 	*capacity = *capacity ? 2 * *capacity : 8;
-	bigger = arena_alloc(arena, *capacity * element_bytes);
+	bigger = arena_take(arena, *capacity * element_bytes);
 	if (count)
 		memcpy(bigger, array, count * element_bytes);
+	memset((char *)bigger + count * element_bytes, 0, (*capacity - count) * element_bytes);
 	return bigger;
 }
 

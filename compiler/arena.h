@@ -26,6 +26,9 @@ struct arena {
 /* Zeroed and aligned to 16 bytes; never NULL. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 
+/* The same without zeroes, for what is written in full. */
+void *arena_take(struct arena *arena, size_t bytes);
+
 /* NUL-terminated copy of `bytes` bytes. */
 char *arena_copy(struct arena *arena, const char *text, size_t bytes);
 

@@ -63,7 +63,7 @@ static int write_result(const char *path, const struct svmc_image *image, enum e
 
 	if (kind == EMIT_SVMT)
 		return output_write(path, image->bytes, image->length);
-	if (svmt_view_open(&view, image->bytes, image->length, &error)) {
+	if (svmt_view_open_sealed(&view, image->bytes, image->length, &error)) {
 		errno = EINVAL;	/* the compiler has read it back, so this cannot be */
 		return -1;
 	}

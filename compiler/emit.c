@@ -72,7 +72,7 @@ static int check_result(struct comp *c, const struct svmc_image *out)
 	struct svmt_view view;
 	struct svmt_error error;
 
-	if (!svmt_view_open(&view, out->bytes, out->length, &error))
+	if (!svmt_view_open_sealed(&view, out->bytes, out->length, &error))
 		return 0;
 	diag_error(&c->diag, NULL,
 		   "internal error, please report it: the template is not readable: %s",

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Sections that are arrays of rows: vCPUs, CPUID, MSRs, exit rules, devices. */
-#include <stdlib.h>
-#include <string.h>
 #include "emit_parts.h"
 
 /* The pool keeps equal pages once, so vCPUs that begin alike cost a row each. */
@@ -45,11 +43,13 @@ const void *emit_msrs(struct comp *c, uint64_t *bytes)
 	return rows;
 }
 
-static int compare_code(const void *a, const void *b)
+/* Insertion keeps the order: the table's rows ascend but for a few at its end. */
+static void insert_rule(struct svmrt_exit_rule *rules, size_t count,
+			const struct svmrt_exit_rule *rule)
 {
-	const struct svmrt_exit_rule *x = a, *y = b;
-
-	return x->code < y->code ? -1 : x->code > y->code;
+	for (; count && rules[count - 1].code > rule->code; count--)
+		rules[count] = rules[count - 1];
+	rules[count] = *rule;
 }
 
 const void *emit_exits(struct comp *c, uint64_t *bytes)
@@ -59,8 +59,7 @@ const void *emit_exits(struct comp *c, uint64_t *bytes)
 
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
 		if (c->spec.exits[i].there)
-			rules[count++] = c->spec.exits[i].rule;
-	qsort(rules, count, sizeof(*rules), compare_code);
+			insert_rule(rules, count++, &c->spec.exits[i].rule);
 	*bytes = count * sizeof(*rules);
 	return rules;
 }

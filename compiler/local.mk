@@ -92,7 +92,8 @@ svmc_SOURCES = \
 	compiler/schema_names.c \
 	compiler/schema_types.c \
 	compiler/workers.c compiler/workers.h
-svmc_LDADD = libsvmc.a libsvmkit-common.a $(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
+svmc_LDADD = libsvmc.a libsvmkit-common.a $(SVMC_LIBS) $(CJSON_LIBS)
+svmc_LDFLAGS = $(AM_LDFLAGS) $(SVMC_LDFLAGS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
 SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_schema.bats

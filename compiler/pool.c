@@ -59,7 +59,7 @@ uint32_t pool_add(struct pool *pool, const uint8_t *page)
 
 const uint8_t *pool_bytes(const struct pool *pool)
 {
-	uint8_t *bytes = arena_alloc(pool->arena, pool->count * SVMT_PAGE_BYTES);
+	uint8_t *bytes = arena_take(pool->arena, pool->count * SVMT_PAGE_BYTES);
 
 	for (size_t i = 0; i < pool->count; i++)
 		memcpy(bytes + i * SVMT_PAGE_BYTES, pool->pages[i], SVMT_PAGE_BYTES);

@@ -50,17 +50,22 @@ uint64_t register_get(const struct comp *c, const struct register_place *place)
 	return f ? vmcb_get_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo) : *place->word;
 }
 
+static void set_intercept(struct svmk_vmcb *vmcb, const struct svm_intercept_info *row)
+{
+	vmcb_set_intercepts(vmcb, row->word,
+			    vmcb_get_intercepts(vmcb, row->word) | 1u << row->bit);
+}
+
 static void set_intercepts(struct svmk_vmcb *vmcb)
 {
-	for (size_t i = 0; i < svm_intercept_count; i++) {
-		const struct svm_intercept_info *row = &svm_intercepts[i];
-		bool set = row->force == SVM_FORCE_ALWAYS;
+	for (size_t i = 0; i < svm_intercept_count; i++)
+		if (svm_intercepts[i].force == SVM_FORCE_ALWAYS)
+			set_intercept(vmcb, &svm_intercepts[i]);
+	for (size_t i = 0; profile_intercepts[i]; i++) {
+		const struct svm_intercept_info *row = svm_intercept_find(profile_intercepts[i]);
 
-		for (size_t j = 0; profile_intercepts[j]; j++)
-			set |= !strcmp(profile_intercepts[j], row->name);
-		if (set)
-			vmcb_set_intercepts(vmcb, row->word,
-					    vmcb_get_intercepts(vmcb, row->word) | 1u << row->bit);
+		if (row)
+			set_intercept(vmcb, row);
 	}
 }
 

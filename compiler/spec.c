@@ -178,10 +178,10 @@ void spec_read(struct comp *c)
 
 const struct range *spec_field_range(const struct comp *c, const char *name)
 {
-	for (size_t i = 0; i < vmcb_field_count; i++)
-		if (vmcb_fields[i].save && !strcmp(vmcb_fields[i].name, name) &&
-		    c->spec.field_range[i].source)
-			return &c->spec.field_range[i];
+	const struct vmcb_field_info *field = vmcb_field_find(name, true);
+
+	if (field && c->spec.field_range[field - vmcb_fields].source)
+		return &c->spec.field_range[field - vmcb_fields];
 	return &c->spec.profile_range;
 }
 

@@ -30,8 +30,15 @@ __attribute__((target("sse4.2")))
 static uint32_t crc32c_sse42(uint32_t crc, const void *data, uint64_t bytes)
 {
 	const uint8_t *p = data;
-	uint64_t state = (uint32_t)~crc;
+	uint64_t state = (uint32_t)~crc, words[4];
 
+	for (; bytes >= sizeof(words); bytes -= sizeof(words), p += sizeof(words)) {
+		memcpy(words, p, sizeof(words));
+		state = __builtin_ia32_crc32di(state, words[0]);
+		state = __builtin_ia32_crc32di(state, words[1]);
+		state = __builtin_ia32_crc32di(state, words[2]);
+		state = __builtin_ia32_crc32di(state, words[3]);
+	}
 	for (; bytes >= 8; bytes -= 8, p += 8) {
 		uint64_t word;
 

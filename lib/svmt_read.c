@@ -31,15 +31,29 @@ static bool is_zero(const void *data, uint64_t bytes)
 {
 	const uint8_t *p = data;
 
-	for (uint64_t i = 0; i < bytes; i++)
-		if (p[i])
-			return false;
-	return true;
+	/* The first byte is zero, and every other is its neighbour. */
+	return !bytes || (!p[0] && !memcmp(p, p + 1, (size_t)bytes - 1));
 }
 
-static int check_header(const struct svmt_header *header, uint64_t bytes, struct svmt_error *error)
+static int check_sums(const struct svmt_header *header, uint64_t bytes, struct svmt_error *error)
 {
 	uint8_t digest[32];
+
+	if (svmt_image_crc32c((const uint8_t *)header, bytes) != header->crc32c)
+		return svmt_fail(
+			error, offsetof(struct svmt_header, crc32c),
+			"checksum mismatch: the file is damaged; copy or compile it again");
+	svmt_image_sha256((const uint8_t *)header, bytes, digest);
+	if (memcmp(digest, header->sha256, sizeof(digest)))
+		return svmt_fail(error, offsetof(struct svmt_header, sha256),
+				 "identity mismatch: SHA-256 of the contents is not the header's; "
+				 "the file was changed, compile it again");
+	return 0;
+}
+
+static int check_header(const struct svmt_header *header, uint64_t bytes, bool sealed,
+			struct svmt_error *error)
+{
 
 	if (memcmp(header->magic, SVMT_MAGIC, sizeof(header->magic)))
 		return svmt_fail(error, 0, "not a template: the first four bytes are not \"SVMT\"; "
@@ -65,15 +79,8 @@ static int check_header(const struct svmt_header *header, uint64_t bytes, struct
 		return svmt_fail(error, offsetof(struct svmt_header, total_bytes),
 				 "length %" PRIu64 " is not a multiple of %u up to %llu",
 				 bytes, SVMT_PAGE_BYTES, (unsigned long long)SVMT_MAX_BYTES);
-	if (svmt_image_crc32c((const uint8_t *)header, bytes) != header->crc32c)
-		return svmt_fail(
-			error, offsetof(struct svmt_header, crc32c),
-			"checksum mismatch: the file is damaged; copy or compile it again");
-	svmt_image_sha256((const uint8_t *)header, bytes, digest);
-	if (memcmp(digest, header->sha256, sizeof(digest)))
-		return svmt_fail(error, offsetof(struct svmt_header, sha256),
-				 "identity mismatch: SHA-256 of the contents is not the header's; "
-				 "the file was changed, compile it again");
+	if (!sealed && check_sums(header, bytes, error))
+		return -1;
 	if (header->flags & ~SVMT_F_ILLEGAL_STATE)
 		return svmt_fail(error, offsetof(struct svmt_header, flags),
 				 "unknown header flags 0x%" PRIx32 ": they must be 0; "
@@ -179,8 +186,8 @@ static int check_contents(struct svmt_view *view, struct svmt_error *error)
 	return 0;
 }
 
-int svmt_view_open(struct svmt_view *view, const void *image, uint64_t bytes,
-		   struct svmt_error *error)
+static int open_view(struct svmt_view *view, const void *image, uint64_t bytes, bool sealed,
+		     struct svmt_error *error)
 {
 	memset(view, 0, sizeof(*view));
 	if ((uintptr_t)image % 8)
@@ -193,12 +200,24 @@ int svmt_view_open(struct svmt_view *view, const void *image, uint64_t bytes,
 	view->image = image;
 	view->image_bytes = bytes;
 	view->header = image;
-	if (check_header(view->header, bytes, error) || check_table(view, error) ||
+	if (check_header(view->header, bytes, sealed, error) || check_table(view, error) ||
 	    check_contents(view, error)) {
 		memset(view, 0, sizeof(*view));
 		return -1;
 	}
 	return 0;
+}
+
+int svmt_view_open(struct svmt_view *view, const void *image, uint64_t bytes,
+		   struct svmt_error *error)
+{
+	return open_view(view, image, bytes, false, error);
+}
+
+int svmt_view_open_sealed(struct svmt_view *view, const void *image, uint64_t bytes,
+			  struct svmt_error *error)
+{
+	return open_view(view, image, bytes, true, error);
 }
 
 void svmt_identity(const struct svmt_header *header, char hex[65])

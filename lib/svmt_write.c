@@ -47,9 +47,10 @@ int svmt_write_image(const struct svmt_part *parts, unsigned int count, uint32_t
 		}
 		total += page_round(parts[i].bytes);
 	}
-	out = calloc(1, (size_t)total);
+	out = malloc((size_t)total);
 	if (!out)
 		return -1;
+	memset(out, 0, (size_t)offset);
 	for (unsigned int i = 0; i < count; i++) {
 		struct svmt_section row = {
 			.type = parts[i].type, .flags = parts[i].flags,
@@ -59,6 +60,8 @@ int svmt_write_image(const struct svmt_part *parts, unsigned int count, uint32_t
 		memcpy(out + sizeof(header) + i * sizeof(row), &row, sizeof(row));
 		if (parts[i].bytes)
 			memcpy(out + offset, parts[i].data, (size_t)parts[i].bytes);
+		memset(out + offset + parts[i].bytes, 0,
+		       (size_t)(page_round(parts[i].bytes) - parts[i].bytes));
 		offset += page_round(parts[i].bytes);
 	}
 	memcpy(header.magic, SVMT_MAGIC, sizeof(header.magic));

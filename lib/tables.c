@@ -68,10 +68,26 @@ const char *const svmrt_gpr_name[16] = {
 	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 };
 
+/* As strcmp() == 0, but two characters decide in most cases, without a call. */
+static bool same_name(const char *a, const char *b)
+{
+	return a[0] == b[0] && a[0] && a[1] == b[1] && !strcmp(a, b);
+}
+
+/* Number of the first row of the save area; the control area's are before it. */
+enum {
+#define VMCB_CONTROL(offset, bytes, hi, lo, NAME, ...) CONTROL_ROW_##NAME,
+#include <svmkit/vmcb_control.def>
+#undef VMCB_CONTROL
+	FIRST_SAVE_ROW
+};
+
 const struct vmcb_field_info *vmcb_field_find(const char *name, bool save)
 {
-	for (size_t i = 0; i < vmcb_field_count; i++)
-		if (vmcb_fields[i].save == save && !strcmp(vmcb_fields[i].name, name))
+	const size_t end = save ? vmcb_field_count : FIRST_SAVE_ROW;
+
+	for (size_t i = save ? FIRST_SAVE_ROW : 0; i < end; i++)
+		if (same_name(vmcb_fields[i].name, name))
 			return &vmcb_fields[i];
 	return NULL;
 }
@@ -79,7 +95,7 @@ const struct vmcb_field_info *vmcb_field_find(const char *name, bool save)
 const struct svm_intercept_info *svm_intercept_find(const char *name)
 {
 	for (size_t i = 0; i < svm_intercept_count; i++)
-		if (!strcmp(svm_intercepts[i].name, name))
+		if (same_name(svm_intercepts[i].name, name))
 			return &svm_intercepts[i];
 	return NULL;
 }
@@ -87,7 +103,7 @@ const struct svm_intercept_info *svm_intercept_find(const char *name)
 const struct svm_exit_info *svm_exit_find(const char *name)
 {
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
-		if (!strcmp(svm_exits[i].name, name))
+		if (same_name(svm_exits[i].name, name))
 			return &svm_exits[i];
 	return NULL;
 }

@@ -166,7 +166,7 @@ spec() {
 	spec spec.yaml 'payload: none'
 	run "$svmc" compile -o nowhere/out.svmt spec.yaml
 	[ "$status" -eq 3 ]
-	[[ "$output" == *"cannot write nowhere/out.svmt: No such file or directory"* ]]
+	[[ "$output" == *"nowhere/out.svmt: error: cannot write it: No such file or directory"* ]]
 }
 
 @test "output through a link replaces the file and keeps the link, the mode and standard output" {
