@@ -99,15 +99,16 @@ bool read_span(struct comp *c, const struct node *node, const char *what, unsign
 bool read_number(struct comp *c, const struct node *node, const char *what, unsigned int bits,
 		 enum unit unit, uint64_t *value)
 {
-	const char *found = node_quote(&c->arena, node);
 	enum number_status status = NUMBER_NONE;
+	const char *found;
 
 	if (node->kind == NODE_SCALAR)
 		status = number_parse(node->text, unit, value);
+	if (status == NUMBER_GOOD && (bits >= 64 || *value >> bits == 0))
+		return true;
+	found = node_quote(&c->arena, node);
 	switch (status) {
 	case NUMBER_GOOD:
-		if (bits >= 64 || *value >> bits == 0)
-			return true;
 		diag_error(&c->diag, &node->range,
 			   "`%s` is %s, which does not fit its %u bits; at most "
 			   "0x%" PRIx64,

@@ -3,22 +3,14 @@
 #include <string.h>
 #include <svmkit/svmt.h>
 #include "pool.h"
+#include "svmt_read.h"
 
 static const uint8_t zero_page[SVMT_PAGE_BYTES];
 
-/* FNV-1a over 64-bit words: speed matters more than quality, since equal hashes are compared. */
+/* Equal hashes are compared, so speed is all that matters. */
 static uint64_t hash_page(const uint8_t *page)
 {
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < SVMT_PAGE_BYTES; i += 8) {
-		uint64_t word;
-
-		memcpy(&word, page + i, 8);
-		hash = (hash ^ word) * 0x100000001b3;
-		hash ^= hash >> 29;
-	}
-	return hash;
+	return svmt_crc32c(0, page, SVMT_PAGE_BYTES);
 }
 
 static void insert(struct pool *pool, uint32_t number)

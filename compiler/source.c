@@ -9,17 +9,17 @@
 
 static void find_lines(struct arena *arena, struct source *source)
 {
-	uint32_t *start, count = 1;
+	const char *const end = source->text + source->bytes;
+	uint32_t *start = NULL;
+	size_t count = 0, capacity = 0;
 
-	for (size_t i = 0; i < source->bytes; i++)
-		count += source->text[i] == '\n';
-	start = arena_alloc(arena, count * sizeof(*start));
-	count = 1;
-	for (size_t i = 0; i < source->bytes; i++)
-		if (source->text[i] == '\n')
-			start[count++] = (uint32_t)i + 1;
+	for (const char *p = source->text; p; p = memchr(p, '\n', (size_t)(end - p))) {
+		p += count != 0;	/* behind the end of the line before */
+		start = arena_grow(arena, start, count, &capacity, sizeof(*start));
+		start[count++] = (uint32_t)(p - source->text);
+	}
 	source->line_start = start;
-	source->line_count = count;
+	source->line_count = (uint32_t)count;
 }
 
 /* Bytes read, or -1 with errno. One more byte than `limit` shows that the file is too long. */

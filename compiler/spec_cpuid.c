@@ -11,7 +11,7 @@
 
 #define SUBLEAF SVMRT_CPUID_SUBLEAF
 #define ALL 0xffffffff
-#define MAX_ROWS 1024u	/* a row is looked for by its leaf in all rows before it */
+#define MAX_ROWS SVMT_MAX_ROWS
 
 /*
  * APM volume 3, appendix E. Kept: what a guest can use without our help. Not kept: MONITOR, VMX,
@@ -136,36 +136,68 @@ static bool same_key(const struct svmrt_cpuid_row *a, const struct svmrt_cpuid_r
 	return a->leaf == b->leaf && a->flags == b->flags && a->subleaf == b->subleaf;
 }
 
-/* Registers that the row gives replace those of the base's row; the others stay as they are. */
-static bool apply_row(struct comp *c, const struct set_row *set, const struct range *range)
-{
-	for (size_t i = 0; i < c->spec.cpuid_count; i++) {
-		struct spec_cpuid *old = &c->spec.cpuid[i];
+/* Numbers of rows by leaf and subleaf, from 1; open addressing, at most half full. */
+struct row_index {
+	uint32_t *slots;
+	size_t mask;
+};
 
-		if (!same_key(&old->row, &set->row))
-			continue;
-		if (old->in_set) {
-			diag_error(&c->diag, range, "CPUID leaf 0x%x is set twice; merge the rows",
-				   set->row.leaf);
-			diag_note(&c->diag, &old->range, "the first one is here");
-			return false;
-		}
-		for (unsigned int reg = 0; reg < 4; reg++) {
-			if (!set->given[reg])
-				continue;
-			old->row.keep[reg] = 0;
-			old->row.set[reg] = set->row.set[reg];
-		}
-		old->in_set = true;
-		old->range = *range;
+/* The slot of the row with this key, or the empty one where it belongs. */
+static uint32_t *find_slot(const struct comp *c, const struct row_index *index,
+			   const struct svmrt_cpuid_row *row)
+{
+	size_t at = (row->leaf * 0x9e3779b1u ^ row->subleaf * 0x85ebca6bu) & index->mask;
+
+	while (index->slots[at] && !same_key(&c->spec.cpuid[index->slots[at] - 1].row, row))
+		at = (at + 1) & index->mask;
+	return &index->slots[at];
+}
+
+static struct row_index index_rows(struct comp *c, size_t more)
+{
+	struct row_index index = { .mask = 63 };
+
+	while (index.mask < 2 * (c->spec.cpuid_count + more))
+		index.mask = 2 * index.mask + 1;
+	index.slots = arena_alloc(&c->arena, (index.mask + 1) * sizeof(*index.slots));
+	for (size_t i = 0; i < c->spec.cpuid_count; i++)
+		*find_slot(c, &index, &c->spec.cpuid[i].row) = (uint32_t)i + 1;
+	return index;
+}
+
+/* Registers that the row gives replace those of the base's row; the others stay as they are. */
+static bool apply_row(struct comp *c, const struct row_index *index, const struct set_row *set,
+		      const struct range *range)
+{
+	uint32_t *slot = find_slot(c, index, &set->row);
+	struct spec_cpuid *old;
+
+	if (!*slot) {
+		add_row(c, &set->row, true, range);
+		*slot = (uint32_t)c->spec.cpuid_count;
 		return true;
 	}
-	add_row(c, &set->row, true, range);
+	old = &c->spec.cpuid[*slot - 1];
+	if (old->in_set) {
+		diag_error(&c->diag, range, "CPUID leaf 0x%x is set twice; merge the rows",
+			   set->row.leaf);
+		diag_note(&c->diag, &old->range, "the first one is here");
+		return false;
+	}
+	for (unsigned int reg = 0; reg < 4; reg++) {
+		if (!set->given[reg])
+			continue;
+		old->row.keep[reg] = 0;
+		old->row.set[reg] = set->row.set[reg];
+	}
+	old->in_set = true;
+	old->range = *range;
 	return true;
 }
 
 static bool read_set(struct comp *c, const struct node *node, void *into)
 {
+	struct row_index index;
 	bool good = true;
 
 	(void)into;
@@ -176,11 +208,12 @@ static bool read_set(struct comp *c, const struct node *node, void *into)
 			   MAX_ROWS);
 		return false;
 	}
+	index = index_rows(c, node->count);
 	for (size_t i = 0; i < node->count; i++) {
 		struct set_row set = { .row = { .leaf = 0 } };
 
 		if (read_map(c, node->items[i], "a CPUID row", row_keys, 6, &set))
-			good &= apply_row(c, &set, &node->items[i]->range);
+			good &= apply_row(c, &index, &set, &node->items[i]->range);
 		else
 			good = false;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads take the next piece of work when they have finished one; the caller hands results on. */
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -7,13 +8,17 @@
 #include <stdlib.h>
 #include "workers.h"
 
+/* What malloc() keeps between two pieces of work instead of giving it back, to be faulted in again. */
+#define KEPT_BYTES (64 << 20)
+
 struct shared {
 	void (*work)(void *argument, size_t i);
 	void *argument;
 	size_t count;
 	atomic_size_t next;
-	pthread_mutex_t lock;		/* of `finished` */
+	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t changed;
+	size_t awaited;			/* whose result is the next to be handed on */
 	bool *finished;
 };
 
@@ -26,7 +31,8 @@ static void *run_thread(void *argument)
 		shared->work(shared->argument, i);
 		pthread_mutex_lock(&shared->lock);
 		shared->finished[i] = true;
-		pthread_cond_signal(&shared->changed);
+		if (i == shared->awaited)
+			pthread_cond_signal(&shared->changed);
 		pthread_mutex_unlock(&shared->lock);
 	}
 	return NULL;
@@ -45,6 +51,7 @@ static void hand_on(struct shared *shared, void (*done)(void *argument, size_t i
 {
 	for (size_t i = 0; i < shared->count; i++) {
 		pthread_mutex_lock(&shared->lock);
+		shared->awaited = i;
 		while (!shared->finished[i])
 			pthread_cond_wait(&shared->changed, &shared->lock);
 		pthread_mutex_unlock(&shared->lock);
@@ -66,6 +73,8 @@ void workers_run(unsigned int threads, size_t count, void (*work)(void *argument
 	while (shared.finished && started < wanted &&
 	       !pthread_create(&ids[started], NULL, run_thread, &shared))
 		started++;
+	if (started || count > 1)
+		mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	if (started)
 		hand_on(&shared, done);
 	else

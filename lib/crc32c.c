@@ -26,18 +26,26 @@ uint32_t svmt_crc32c_portable(uint32_t crc, const void *data, uint64_t bytes)
 	return ~crc;
 }
 
+/* Eight bytes at any address. */
+typedef uint64_t unaligned_word __attribute__((may_alias, aligned(1)));
+
 __attribute__((target("sse4.2")))
 static uint32_t crc32c_sse42(uint32_t crc, const void *data, uint64_t bytes)
 {
 	const uint8_t *p = data;
-	uint64_t state = (uint32_t)~crc, words[4];
+	uint64_t state = (uint32_t)~crc;
 
-	for (; bytes >= sizeof(words); bytes -= sizeof(words), p += sizeof(words)) {
-		memcpy(words, p, sizeof(words));
+	for (; bytes >= 64; bytes -= 64, p += 64) {
+		const unaligned_word *words = (const void *)p;
+
 		state = __builtin_ia32_crc32di(state, words[0]);
 		state = __builtin_ia32_crc32di(state, words[1]);
 		state = __builtin_ia32_crc32di(state, words[2]);
 		state = __builtin_ia32_crc32di(state, words[3]);
+		state = __builtin_ia32_crc32di(state, words[4]);
+		state = __builtin_ia32_crc32di(state, words[5]);
+		state = __builtin_ia32_crc32di(state, words[6]);
+		state = __builtin_ia32_crc32di(state, words[7]);
 	}
 	for (; bytes >= 8; bytes -= 8, p += 8) {
 		uint64_t word;

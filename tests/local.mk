@@ -36,5 +36,5 @@ EXTRA_DIST += tests/e2e/run-lab-debug
 # Measured on request (bench/exit-cost), never by `make check`.
 EXTRA_PROGRAMS = bench/exit_cost
 bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
-EXTRA_DIST += bench/exit-cost
+EXTRA_DIST += bench/exit-cost bench/svmc
 CLEANFILES += bench/exit_cost

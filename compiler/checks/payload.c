@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Checks of what is in memory at the start, and of the place where the guest begins. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include "../memory.h"
 #include "checks.h"
 
@@ -21,8 +22,35 @@ static void inside(struct comp *c, const struct check *check)
 }
 CHECK(inside, "payload-outside", "svmspec(5)", NEEDS);
 
+static int compare(const void *a, const void *b)
+{
+	const struct spec_contents *const *x = a, *const *y = b;
+
+	return (*x)->gpa < (*y)->gpa ? -1 : (*x)->gpa > (*y)->gpa;
+}
+
+/* Whether any two overlap: in order of their addresses, one reaches behind the next one's begin. */
+static bool any_overlap(struct comp *c)
+{
+	const size_t count = c->spec.content_count;
+	const struct spec_contents **sorted = arena_alloc(&c->arena, count * sizeof(*sorted));
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (c->spec.contents[i].bytes)
+			sorted[used++] = &c->spec.contents[i];
+	if (used)
+		qsort(sorted, used, sizeof(*sorted), compare);
+	for (size_t i = 1; i < used; i++)
+		if (sorted[i]->gpa - sorted[i - 1]->gpa < sorted[i - 1]->bytes)
+			return true;
+	return false;
+}
+
 static void apart(struct comp *c, const struct check *check)
 {
+	if (!any_overlap(c))
+		return;
 	for (size_t i = 0; i < c->spec.content_count; i++)
 		for (size_t j = 0; j < i; j++) {
 			const struct spec_contents *a = &c->spec.contents[j],
