@@ -130,6 +130,7 @@ spec() {
 
 @test "make compiles again when one of the files of -M changes, and when one is gone" {
 	command -v make || skip "no make"
+	unset MAKEFLAGS MFLAGS MAKELEVEL	# of the make that runs this test
 	spec a.yaml 'payload: none' 'include: more.yaml'
 	printf 'vars: { x: 1 }\n' >more.yaml
 	printf 'a.svmt: a.yaml; "%s" compile -M a.d a.yaml && echo made\n-include a.d\n' "$svmc" >Makefile
