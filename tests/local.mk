@@ -26,12 +26,17 @@ tests_e2e_abi_test_LDADD = -lpthread
 tests_e2e_abi_host_SOURCES = tests/e2e/abi_host.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_host_LDADD = -lpthread
 tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+check_PROGRAMS += tests/e2e/abi_hostile tests/e2e/abi_scale
+tests_e2e_abi_hostile_SOURCES = tests/e2e/abi_hostile.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_hostile_LDADD = -lpthread
+tests_e2e_abi_scale_SOURCES = tests/e2e/abi_scale.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_scale_LDADD = -lpthread
 check_PROGRAMS += tests/e2e/abi_failing tests/e2e/abi_fuzz
 tests_e2e_abi_failing_SOURCES = tests/e2e/abi_failing.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_fuzz_SOURCES = tests/e2e/abi_fuzz.c tests/e2e/abi_fuzz_calls.c \
 	tests/e2e/abi_fuzz_guest.c tests/e2e/abi_fuzz.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_fuzz_LDADD = -lpthread
-EXTRA_DIST += tests/e2e/run-lab-debug
+EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-kills tests/e2e/lab/loop.yaml
 
 # Measured on request (bench/exit-cost), never by `make check`.
 EXTRA_PROGRAMS = bench/exit_cost

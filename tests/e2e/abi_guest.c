@@ -151,6 +151,21 @@ int abi_vcpu(struct abi_guest *guest, uint32_t index, const struct svmk_vmcb *vm
 	return abi_call(guest, guest->vm, SVMRT_VM_CREATE_VCPU, &vcpu, vcpu.error);
 }
 
+#define SHARED_BYTES (2 * 4096 + ABI_RING * sizeof(struct svmrt_event))
+
+static void open_vcpu(struct abi_guest *guest, const struct svmk_vmcb *vmcb,
+		      const struct svmrt_vcpu_state *state)
+{
+	guest->vcpu = abi_vcpu(guest, 0, vmcb, state);
+	if (guest->vcpu < 0)
+		bail("CREATE_VCPU", guest->vcpu, guest->error);
+	guest->run = mmap(NULL, SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);
+	if (guest->run == MAP_FAILED)
+		bail("mmap of the vCPU", -errno, "");
+	guest->ring = (void *)((uint8_t *)guest->run + 4096);
+	guest->records = (void *)((uint8_t *)guest->run + 8192);
+}
+
 void abi_start(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
 	       const struct svmrt_exit_rule *rules, uint32_t rule_count)
 {
@@ -164,7 +179,6 @@ void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t c
 	static struct svmk_vmcb vmcb;
 	static struct svmrt_vcpu_state state;
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = ABI_RAM_BYTES };
-	size_t shared = 2 * 4096 + ABI_RING * sizeof(struct svmrt_event);
 	int err;
 
 	if (abi_create_vm(guest, dev) < 0)
@@ -183,19 +197,20 @@ void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t c
 	if (err)
 		bail("VM_POLICY", err, guest->error);
 	abi_real_mode(&vmcb, &state);
-	guest->vcpu = abi_vcpu(guest, 0, &vmcb, &state);
-	if (guest->vcpu < 0)
-		bail("CREATE_VCPU", guest->vcpu, guest->error);
-	guest->run = mmap(NULL, shared, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);
-	if (guest->run == MAP_FAILED)
-		bail("mmap of the vCPU", -errno, "");
-	guest->ring = (void *)((uint8_t *)guest->run + 4096);
-	guest->records = (void *)((uint8_t *)guest->run + 8192);
+	open_vcpu(guest, &vmcb, &state);
+}
+
+void abi_replace_vcpu(struct abi_guest *guest, const struct svmk_vmcb *vmcb,
+		      const struct svmrt_vcpu_state *state)
+{
+	munmap(guest->run, SHARED_BYTES);
+	close(guest->vcpu);
+	open_vcpu(guest, vmcb, state);
 }
 
 void abi_stop(struct abi_guest *guest)
 {
-	munmap(guest->run, 2 * 4096 + ABI_RING * sizeof(struct svmrt_event));
+	munmap(guest->run, SHARED_BYTES);
 	munmap(guest->ram, ABI_RAM_BYTES);
 	close(guest->vcpu);
 	close(guest->mem);
