@@ -33,10 +33,10 @@ static void describe_end(int status)
 	if (lab.stage > READY)
 		say("the appliance is down");
 	else if (WIFSIGNALED(status))
-		say("QEMU was killed by signal %d (%s)", WTERMSIG(status),
+		say("the emulator was killed by signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status))
-		say("QEMU exited with status %d", WEXITSTATUS(status));
+		say("the emulator exited with status %d", WEXITSTATUS(status));
 	else
 		say("the appliance powered off or panicked; its console log says more");
 }

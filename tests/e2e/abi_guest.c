@@ -98,7 +98,8 @@ void abi_real_mode(struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *state)
 	vmcb_set_CR0(vmcb, 0x10);
 	vmcb_set_DR6(vmcb, 0xffff0ff0);
 	vmcb_set_DR7(vmcb, 0x400);
-	vmcb_set_RFLAGS(vmcb, 2);
+	/* IF: none comes, but a guest that runs without it is not interrupted on Bochs (run-lab-bochs). */
+	vmcb_set_RFLAGS(vmcb, 0x202);
 	vmcb_set_RIP(vmcb, ABI_CODE_GPA);
 	vmcb_set_RSP(vmcb, 0x8000);
 	vmcb_set_G_PAT(vmcb, 0x0007040600070406ULL);

@@ -30,7 +30,7 @@ int abi_call(struct abi_guest *guest, int fd, unsigned long request, void *arg, 
 int abi_open(void);			/* /dev/svmrt, or exits with a TAP bail-out */
 void abi_info(int dev, struct svmrt_info *info);
 
-/* A real-mode save area: CS:IP = 0:ABI_CODE_GPA, flat data, interrupts off. */
+/* A real-mode save area: CS:IP = 0:ABI_CODE_GPA, flat data. */
 void abi_real_mode(struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *state);
 
 int abi_create_vm(struct abi_guest *guest, int dev);

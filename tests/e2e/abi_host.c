@@ -82,6 +82,10 @@ static void test_hotplug(void)
 	static const char online[] = "/sys/devices/system/cpu/cpu1/online";
 	int round;
 
+	if (access(online, W_OK)) {
+		abi_ok(1, "CPU 1 goes and comes # SKIP this machine has one CPU");
+		return;
+	}
 	for (round = 1; round <= 5; round++) {
 		if (write_file(online, "0"))
 			break;

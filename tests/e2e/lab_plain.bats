@@ -184,3 +184,66 @@ all_written() {
 	eventually all_written
 	[ "$(du -sb "$state" | cut -f1)" -lt 34000000 ]
 }
+
+@test "a backend that is unknown or cannot do what is asked for is a usage error" {
+	run -2 "$build/svmlab" up --backend vmware
+	[[ $output == *"--backend vmware: qemu or bochs"* ]]
+	run -2 "$build/svmlab" up --backend bochs --smp 2
+	[[ $output == *"Bochs has one processor only"* ]]
+	run -2 "$build/svmlab" up --backend bochs --icount
+	run -2 "$build/svmlab" up --backend bochs --memory 4096
+	run -2 "$build/svmlab" up --backend=bochs --kernel /tmp
+	run -2 env SVMLAB_BACKEND=none "$build/svmlab" up
+}
+
+@test "without Bochs the packages that have it are named" {
+	local bin=$BATS_TEST_TMPDIR/bin
+	mkdir "$bin"
+	ln -s /usr/bin/* "$bin"
+	rm -f "$bin"/bochs*
+	PATH=$bin XDG_RUNTIME_DIR=$state run -125 "$build/svmlab" up --module none --backend bochs
+	[[ $output == *"Bochs is not installed, or not all of it"*"apt-get install bochs"* ]]
+}
+
+# A Bochs that finds its two lines among its arguments, says something and waits.
+fake_bochs='
+for argument; do
+	case $argument in
+	com1:*) console=${argument##*dev=} ;;
+	com2:*) line=${argument##*dev=} ;;
+	ata0-slave:*) disk=${argument##*path=\"}; disk=${disk%\"} ;;
+	esac
+done
+[ "$(stat -c %s "$disk")" = 516096 ] || exit 9
+printf "from the console" >"$console"
+printf "%b" "$BYTES" >"$line"
+exec sleep 60'
+
+start_bochs() {
+	BYTES=$1 timeout 20 "$build/svmlab-muxd" --directory="$state" --boot-time=2 --plain -- \
+		"$build/svmlab-bochs" "$state/mailboxes" /bin/sh -c "$fake_bochs" sh
+}
+
+@test "the console of Bochs is kept, and one that says nothing else is given up with its process" {
+	run -125 start_bochs ''
+	grep -q 'was not ready within 2 s' "$state/lab.log"
+	grep -q 'from the console' "$state/console.log"
+	[ ! -e "$state/qemu.pid" ]
+}
+
+@test "a serial line that breaks the rules ends Bochs, and the log says which" {
+	run -125 start_bochs 'SVMLINK1\002'
+	grep -q 'serial line: a mailbox is said to be emptied that was empty' "$state/lab.log"
+	rm -f "$state/lab.log"
+	run -125 start_bochs 'SVMLINK1\001\000\000'
+	grep -q 'serial line: a mailbox is said to hold no bytes' "$state/lab.log"
+}
+
+@test "a mailbox of Bochs reaches the supervisor" {
+	# HELLO in the guest's mailbox, which begins at 64 KiB, then FULL with its 16 bytes.
+	fake_bochs=${fake_bochs/printf \"from/'printf "\001\000\000\000\010\000\000\000SVML\001\000\000\000" |
+		dd of="$disk" bs=65536 seek=1 conv=notrunc 2>/dev/null
+		printf "from'}
+	start_bochs 'SVMLINK1\001\020\000'
+	[ -S "$state/exec.sock" ]
+}
