@@ -361,14 +361,6 @@ static int check_devices(struct svmt_view *view, const struct svmt_section *row,
 	return 0;
 }
 
-static int check_vmsa(struct svmt_view *view, const struct svmt_section *row,
-		      struct svmt_error *error)
-{
-	(void)view;
-	return svmt_fail(error, row->offset, "section VMSA: confidential templates are reserved in "
-			 "format version %d and not read", SVMT_VERSION);
-}
-
 static const struct {
 	const char *name;
 	int (*check)(struct svmt_view *view, const struct svmt_section *row,
@@ -385,7 +377,8 @@ static const struct {
 	[SVMT_EXITS] = { "EXITS", check_exits },
 	[SVMT_DEVICES] = { "DEVICES", check_devices },
 	[SVMT_EXPECT] = { "EXPECT", check_expect },
-	[SVMT_VMSA] = { "VMSA", check_vmsa },
+	[SVMT_VMSA] = { "VMSA", svmt_check_vmsa },
+	[SVMT_LAUNCH] = { "LAUNCH", svmt_check_launch },
 };
 
 const char *svmt_section_name(uint32_t type)

@@ -183,7 +183,7 @@ static int check_contents(struct svmt_view *view, struct svmt_error *error)
 		if (!(seen & 1ULL << needed[i]))
 			return svmt_fail(error, sizeof(struct svmt_header), "section %s is missing",
 					 svmt_section_name(needed[i]));
-	return 0;
+	return svmt_check_confidential(view, error);
 }
 
 static int open_view(struct svmt_view *view, const void *image, uint64_t bytes, bool sealed,
@@ -233,4 +233,30 @@ const uint8_t *svmt_blob_page(const struct svmt_view *view, uint32_t page)
 	if (page == SVMT_ZERO_PAGE || page >= view->blob_pages)
 		return zero;
 	return view->blob + (uint64_t)page * SVMT_PAGE_BYTES;
+}
+
+const uint8_t *svmt_memory_page(const struct svmt_view *view, uint64_t gpa)
+{
+	uint32_t low = 0, high = view->run_count;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		const struct svmt_run *run = &view->runs[middle];
+
+		if (gpa < run->gpa)
+			high = middle;
+		else if (gpa >= run->gpa + (uint64_t)run->pages * SVMT_PAGE_BYTES)
+			low = middle + 1;
+		else
+			return svmt_blob_page(view, run->blob_page +
+					      (uint32_t)((gpa - run->gpa) / SVMT_PAGE_BYTES));
+	}
+	return svmt_blob_page(view, SVMT_ZERO_PAGE);
+}
+
+bool svmt_same_vcpu(const struct svmt_view *view, uint32_t a, uint32_t b)
+{
+	return !memcmp(&view->vcpus[a], &view->vcpus[b], sizeof(*view->vcpus)) &&
+	       (!view->vmsas ||
+		!memcmp(&view->vmsas[a], &view->vmsas[b], sizeof(*view->vmsas)));
 }

@@ -6,6 +6,7 @@
 #ifndef SVMKIT_SVMT_READ_H
 #define SVMKIT_SVMT_READ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <svmkit/svmt.h>
@@ -40,6 +41,10 @@ struct svmt_view {
 	uint32_t exit_count;
 	const struct svmt_device *devices;
 	uint32_t device_count;
+	const struct svmt_vmsa *vmsas;		/* of each vCPU, or NULL: no confidential template */
+	uint32_t vmsa_count;			/* vcpu_count, or 0 */
+	const struct svmt_launch *launch;	/* NULL with vmsas */
+	const struct svmt_launch_row *launch_rows;	/* launch->row_count of them */
 	const char *expect;			/* JSON text, or NULL */
 	uint64_t expect_bytes;
 };
@@ -64,6 +69,12 @@ void svmt_identity(const struct svmt_header *header, char hex[65]);
 
 /* Page number `page` of the pool, or a page of zeroes for SVMT_ZERO_PAGE. */
 const uint8_t *svmt_blob_page(const struct svmt_view *view, uint32_t page);
+
+/* Whether two vCPUs begin alike: the same kind, start and pages. */
+bool svmt_same_vcpu(const struct svmt_view *view, uint32_t a, uint32_t b);
+
+/* Page of initial memory at `gpa` (multiple of 4096); zeroes where the template stores none. */
+const uint8_t *svmt_memory_page(const struct svmt_view *view, uint64_t gpa);
 
 /* CRC-32C (Castagnoli, reflected) of `bytes` bytes, continuing from `crc` (0 to begin). */
 uint32_t svmt_crc32c(uint32_t crc, const void *data, uint64_t bytes);

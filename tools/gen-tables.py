@@ -131,12 +131,57 @@ def gen_consistency(f):
             text(r["static_checkable"]), text(r["needs_host_fact"]), text(r["apm"])))
 
 
+SEGMENT_PARTS = (("selector", 0, 2), ("attrib", 2, 2), ("limit", 4, 4), ("base", 8, 8))
+
+
+def gen_vmsa(f):
+    head(f, "vmsa", "VMSA_FIELD", "offset, bytes, NAME, spec_name, swap, feature, meaning",
+         "VMSA page of an SEV-ES or SEV-SNP vCPU, APM volume 2 table B-4. A segment has four rows.")
+    for r in rows("vmsa"):
+        off, size, name = int(r["offset"], 16), int(r["size"]), r["name"].lower()
+        parts = [(name, off, size, r["meaning"])]
+        if r["meaning"] == "selector,attrib,limit,base":
+            parts = [(name + "." + p, off + o, n, p) for p, o, n in SEGMENT_PARTS]
+        for spec_name, o, n, meaning in parts:
+            f.write("VMSA_FIELD(0x%03x, %d, %s, %s, %s, %s,\n\t%s)\n" % (
+                o, n, ident(spec_name), text(spec_name), text(r["swap_type"]), text(r["feature"]),
+                text(meaning)))
+
+
+def gen_profiles(f):
+    head(f, "snp_profiles", "SNP_PROFILE_VALUE", "profile, vmm, since, cpu, field, value, source",
+         "First states of confidential vCPUs by VMM and date; a profile's first row (field -) is about all of it.")
+    for r in rows("snp_profiles"):
+        f.write("SNP_PROFILE_VALUE(%s, %s, %s, %s, %s, %s,\n\t%s)\n" % (
+            text(r["profile"]), text(r["vmm"]), r["since"].replace("-", ""), text(r["cpu"]),
+            text(r["field"]), text(r["value"]), text(r["source"])))
+
+
+def gen_launch(f):
+    head(f, "snp_launch", "SNP_GROUP", "NAME, value, note, source",
+         "SEV-SNP launch: page types, OVMF metadata sections, GUIDs, CPUID signatures; GROUP is one of them.")
+    for r in rows("snp_launch"):
+        value = r["value"] if r["group"] != "guid" else text(r["value"])
+        f.write("SNP_%s(%s, %s,\n\t%s, %s)\n" % (
+            ident(r["group"]), r["name"], value, text(r["note"]), text(r["source"])))
+
+
+def gen_igvm(f):
+    head(f, "igvm", "IGVM_HEADER", "type, NAME, bytes, group, note",
+         "Variable headers of an IGVM file that svmc knows; group: PLATFORM, INIT or DIRECTIVE.")
+    for r in rows("igvm"):
+        f.write("IGVM_HEADER(%s, %s, %s, IGVM_%s,\n\t%s)\n" % (
+            r["type"], r["name"], r["bytes"], ident(r["group"]), text(r["note"])))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: gen-tables.py OUTDIR")
     for name, gen in (("vmcb_control", gen_control), ("vmcb_save", gen_save),
                       ("intercepts", gen_intercepts), ("exitcodes", gen_exits),
-                      ("consistency", gen_consistency)):
+                      ("consistency", gen_consistency), ("vmsa", gen_vmsa),
+                      ("snp_profiles", gen_profiles), ("snp_launch", gen_launch),
+                      ("igvm", gen_igvm)):
         with open(os.path.join(sys.argv[1], name + ".def"), "w") as f:
             gen(f)
 

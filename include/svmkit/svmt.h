@@ -54,7 +54,8 @@ enum svmt_section_type {
 	SVMT_EXITS = 9,		/* struct svmrt_exit_rule [], ascending codes */
 	SVMT_DEVICES = 10,	/* struct svmt_device [] */
 	SVMT_EXPECT = 11,	/* JSON text: what svmctl test compares */
-	SVMT_VMSA = 12,		/* reserved for confidential templates */
+	SVMT_VMSA = 12,		/* struct svmt_vmsa [], one for each vCPU of a confidential template */
+	SVMT_LAUNCH = 13,	/* struct svmt_launch, rows: what is measured, in its order */
 };
 
 struct svmt_features {
@@ -107,8 +108,52 @@ struct svmt_device {
 };
 #define SVMT_NO_IRQ 0xffffffffu
 
+/* Confidential templates: the vCPU's registers are here; its VMCB has the control area only. */
+struct svmt_vmsa {
+	__u32 page;		/* pool number of the VMSA page */
+	__u32 reserved;
+	__u64 gpa;		/* where it is measured; KVM: SVMT_VMSA_GPA_KVM */
+};
+#define SVMT_VMSA_GPA_KVM 0xfffffffff000ULL
+
+enum svmt_launch_kind { SVMT_LAUNCH_SEV_ES = 1, SVMT_LAUNCH_SEV_SNP = 2 };
+enum svmt_launch_vmm { SVMT_VMM_QEMU = 1, SVMT_VMM_EC2 = 2, SVMT_VMM_GCE = 3, SVMT_VMM_RAW = 4 };
+
+struct svmt_launch {
+	__u32 kind;		/* enum svmt_launch_kind */
+	__u32 vmm;		/* enum svmt_launch_vmm */
+	__u32 as_of;		/* date that the spec pins, as 20260501; 0: none (raw) */
+	__u32 vcpu_signature;	/* CPUID Fn0000_0001_EAX, or 0 */
+	__u64 policy;		/* guest policy of the launch command */
+	__u64 features;		/* SEV_FEATURES that vCPUs begin with */
+	__u32 flags;		/* SVMT_LAUNCH_F_* */
+	__u32 guest_svn;	/* of the ID block */
+	__u32 row_count;
+	__u32 reserved;
+	__u8 family_id[16], image_id[16];
+	/* struct svmt_launch_row [row_count] */
+};
+#define SVMT_LAUNCH_F_ID_BLOCK 1u
+
+/* Guest memory that the launch measures; contents are those of MEMORY. */
+struct svmt_launch_row {
+	__u64 gpa;		/* SEV-SNP: multiple of 4096; SEV-ES: of 16 */
+	__u64 bytes;		/* likewise */
+	__u32 type;		/* enum svmt_page_type; SEV-ES: NORMAL only */
+	__u32 reserved;
+};
+
+/* PAGE_TYPE of the SEV-SNP firmware ABI. VMSA pages are no rows: they come last, by vCPU. */
+enum svmt_page_type {
+	SVMT_PAGE_NORMAL = 1, SVMT_PAGE_VMSA = 2, SVMT_PAGE_ZERO = 3, SVMT_PAGE_UNMEASURED = 4,
+	SVMT_PAGE_SECRETS = 5, SVMT_PAGE_CPUID = 6,
+};
+
 _Static_assert(sizeof(struct svmt_header) == 128, "header");
 _Static_assert(sizeof(struct svmt_section) == 32, "section table row");
+_Static_assert(sizeof(struct svmt_vmsa) == 16, "VMSA row");
+_Static_assert(sizeof(struct svmt_launch) == 80, "head of LAUNCH");
+_Static_assert(sizeof(struct svmt_launch_row) == 24, "launch row");
 _Static_assert(sizeof(struct svmrt_vcpu_state) == 4096, "register page");
 _Static_assert(sizeof(struct svmrt_event) == 64, "event record");
 

@@ -216,7 +216,7 @@ static void a_sealed_header_that_breaks_a_rule_is_refused(void **state)
 		{ "one section less", 52, 10 },
 		{ "one section more", 52, 12 },
 		{ "an unknown type", 128, 99 },
-		{ "a reserved type", 128, SVMT_VMSA },
+		{ "VMSA pages of plain vCPUs", 128, SVMT_VMSA },
 		{ "type 0", 128, 0 },
 		{ "a type twice", 128, SVMT_BLOB },
 		{ "unknown section flags", 132, 1 },
