@@ -10,19 +10,70 @@ static const char usage[] = "usage: svmc profile list\n"
 			    "\n"
 			    "List the built-in profiles that a spec can name with `extends`, or "
 			    "show the registers of one.\n"
-			    "Registers that are not shown are zero.\n";
+			    "Registers that are not shown are zero. Profiles with a date are those of\n"
+			    "confidential guests; each of their values names its source.\n";
 
 static int list(void)
 {
+	struct launch_profile confidential;
+
 	for (size_t i = 0; profiles[i]; i++)
-		printf("%-10s %s\n", profiles[i]->name, profiles[i]->summary);
+		printf("%-15s %s\n", profiles[i]->name, profiles[i]->summary);
+	for (size_t i = 0; launch_profile_at(i, &confidential); i++)
+		printf("%-15s %s\n", confidential.name, confidential.summary);
+	return cmd_finish_stdout(&cmd_profile, SVMC_OK);
+}
+
+/* A register of a confidential guest's profile, and who says so. */
+static void show_value(const struct launch_value *v)
+{
+	static const struct {
+		const char *value, *text;
+	} words[] = {
+		{ "signature", "vcpu_signature" }, { "eip", "start address" },
+		{ "eip-high", "start address & 0xffff0000" },
+		{ "eip-low", "start address & 0xffff" },
+	};
+	const char *value = v->value, *who = "";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(words[i].value, value))
+			value = words[i].text;
+	if (!strcmp(v->cpu, "bsp"))
+		who = " (first vCPU)";
+	else if (!strcmp(v->cpu, "ap"))
+		who = " (other vCPUs)";
+	else if (!strcmp(v->cpu, "snp"))
+		who = " (sev-snp)";
+	printf("  %s: %s%s  # %s\n", v->field, value, who, v->source);
+}
+
+static int show_confidential(const struct launch_profile *profile)
+{
+	const bool raw = !strcmp(profile->vmm, "raw");
+	char date[16];
+
+	launch_date(profile->since, date);
+	printf("name: %s\nas of: %s\nsummary: %s\n", profile->name, date, profile->summary);
+	if (raw)
+		printf("spec: extends: %s and confidential: { vmm: raw }\n", profile->name);
+	else
+		printf("spec: confidential: { vmm: %s, as_of: %s }, or a later day until the next "
+		       "profile\n", profile->vmm, date);
+	printf("registers of the VMSA (the others are zero):\n");
+	for (size_t i = 0; i < profile->count; i++)
+		show_value(&launch_values[profile->first + i]);
 	return cmd_finish_stdout(&cmd_profile, SVMC_OK);
 }
 
 static int show(const char *name)
 {
 	const struct profile *profile = profile_find(name);
+	struct launch_profile confidential;
 
+	for (size_t i = 0; launch_profile_at(i, &confidential); i++)
+		if (!strcmp(confidential.name, name))
+			return show_confidential(&confidential);
 	if (!profile) {
 		fprintf(stderr, "svmc profile: no profile `%s`; svmc profile list names them\n",
 			name);

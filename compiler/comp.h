@@ -10,6 +10,7 @@
 #include <cjson/cJSON.h>
 #include "arena.h"
 #include "diag.h"
+#include "launch.h"
 #include "node.h"
 #include "svmc.h"
 #include "svmt_read.h"
@@ -26,6 +27,7 @@
 #define PART_DEVICES	(1u << 7)
 #define PART_EXITS	(1u << 8)
 #define PART_EXPECT	(1u << 9)
+#define PART_LAUNCH	(1u << 16)
 #define EACH_VCPU_SET	(1u << 31)	/* of a check: it runs for every set of vCPUs */
 
 #define SPEC_MAX_NAME 63
@@ -68,6 +70,9 @@ struct vcpu_set {
 	struct svmrt_vcpu_state *state;
 	struct range *field_range;
 	uint32_t words_set;
+	uint8_t *vmsa;			/* confidential guests: fields that the VMCB does not have */
+	bool *vmsa_seen;		/* by row of vmsa_fields: the spec sets it */
+	uint64_t vmsa_gpa;		/* where its VMSA is measured */
 	struct range range;		/* in a list of `vcpus` */
 };
 
@@ -106,6 +111,10 @@ struct spec {
 	struct svmrt_vcpu_state *state;
 	struct range *field_range;	/* by row of vmcb_fields: where the spec sets it */
 	uint32_t words_set;		/* bits: registers of `state` that the spec sets */
+	uint8_t *vmsa;
+	bool *vmsa_seen;
+	uint64_t *vmsa_gpa;
+	struct spec_launch launch;
 	bool *field_seen;		/* by row: set twice would be an error */
 	bool *intercept_seen;		/* by row of svm_intercepts, likewise */
 	struct range *intercept_range;	/* by row of svm_intercepts: where the spec names it */
@@ -157,6 +166,13 @@ void spec_set_range(struct comp *c, struct range *range, const struct range *by)
 
 /* Whether the spec itself sets the register, in the selected set. */
 bool spec_sets_field(const struct comp *c, const char *name);
+
+/*
+ * Compile the spec at `path` as far as it can be without writing a template, and hand the result to
+ * `use`, which does not keep it. Returns as svmc_compile_file() does.
+ */
+int comp_with_spec(const char *path, const struct svmc_options *options,
+		   void (*use)(struct comp *c, void *argument), void *argument, FILE *diag);
 
 /* Directory of the file that `place` is in, to which its paths are relative; "." for stdin. */
 const char *comp_directory(struct comp *c, const struct range *place);

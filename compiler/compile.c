@@ -36,27 +36,39 @@ static void build_memory(struct comp *c)
 	memory_build_tables(c);
 	if (!(c->spec.bad & PART_PAYLOAD))
 		payload_build(c);
+	launch_build(c);
 }
 
-static void run_stages(struct comp *c, const char *path, struct svmc_image *out)
+/* What becomes of a spec that compiled: a template, or whatever a command makes of it. */
+struct goal {
+	struct svmc_image *out;
+	void (*use)(struct comp *c, void *argument);
+	void *argument;
+};
+
+static void run_stages(struct comp *c, const char *path, const struct goal *goal)
 {
 	if (!include_all(c, path) || !vars_substitute(c))
 		return;
 	spec_read(c);
 	build_memory(c);
 	checks_run(c);
-	if (!c->diag.errors)
-		emit_template(c, out);
+	if (c->diag.errors)
+		return;
+	if (goal->use)
+		goal->use(c, goal->argument);
+	else
+		emit_template(c, goal->out);
 }
 
 static int compile(const char *path, const char *text, size_t bytes,
-		   const struct svmc_options *options, struct svmc_image *out, FILE *diag)
+		   const struct svmc_options *options, const struct goal *goal, FILE *diag)
 {
 	static const struct svmc_options no_options;
 	struct comp *c = calloc(1, sizeof(*c));
 	int status;
 
-	memset(out, 0, sizeof(*out));
+	memset(goal->out, 0, sizeof(*goal->out));
 	if (!c) {
 		fprintf(diag, "%s: error: out of memory\n", path);
 		return SVMC_IO;
@@ -69,14 +81,14 @@ static int compile(const char *path, const char *text, size_t bytes,
 		.json = c->options->json_diagnostics,
 	};
 	if (!setjmp(c->arena.out_of_memory)) {
-		run_stages(c, path, out);
+		run_stages(c, path, goal);
 	} else {
 		diag_error(&c->diag, NULL, "out of memory");
 		c->io_failed = true;
 	}
 	status = !c->diag.errors ? SVMC_OK : c->io_failed ? SVMC_IO : SVMC_DIAGNOSED;
 	if (status)
-		svmc_image_free(out);
+		svmc_image_free(goal->out);
 	cJSON_Delete(c->spec.expect);
 	arena_free(&c->arena);
 	free(c);
@@ -86,13 +98,21 @@ static int compile(const char *path, const char *text, size_t bytes,
 int svmc_compile_file(const char *path, const struct svmc_options *options,
 		      struct svmc_image *out, FILE *diag)
 {
-	return compile(path, NULL, 0, options, out, diag);
+	return compile(path, NULL, 0, options, &(struct goal){ .out = out }, diag);
 }
 
 int svmc_compile_text(const char *name, const char *text, size_t bytes,
 		      const struct svmc_options *options, struct svmc_image *out, FILE *diag)
 {
-	return compile(name, text, bytes, options, out, diag);
+	return compile(name, text, bytes, options, &(struct goal){ .out = out }, diag);
+}
+
+int comp_with_spec(const char *path, const struct svmc_options *options,
+		   void (*use)(struct comp *c, void *argument), void *argument, FILE *diag)
+{
+	struct svmc_image none;
+
+	return compile(path, NULL, 0, options, &(struct goal){ &none, use, argument }, diag);
 }
 
 void svmc_image_free(struct svmc_image *image)

@@ -9,6 +9,7 @@
 #include "decompile.h"
 #include "profile.h"
 #include "spec_read.h"
+#include "vmsa.h"
 
 /* Code point of the UTF-8 sequence at `p`, which a JSON reader has let pass; its length. */
 static size_t code_point(const unsigned char *p, uint32_t *code)
@@ -101,11 +102,16 @@ static void fill_sets(struct decompile *d)
 		const struct svmt_vcpu *row = &view->vcpus[first];
 
 		for (last = first; last + 1 < view->vcpu_count; last++)
-			if (memcmp(row, &view->vcpus[last + 1], sizeof(*row)))
+			if (!svmt_same_vcpu(view, first, last + 1) || (!first && d->split_first))
 				break;
 		spec_add_set(d->c, first, last, NULL);
 		memcpy(spec->vmcb, svmt_blob_page(view, row->vmcb_page), sizeof(*spec->vmcb));
 		memcpy(spec->state, svmt_blob_page(view, row->state_page), sizeof(*spec->state));
+		if (!view->vmsas)
+			continue;
+		memcpy(spec->vmsa, svmt_blob_page(view, view->vmsas[first].page), VMSA_PAGE_BYTES);
+		vmsa_to_vmcb(spec->vmsa, spec->vmcb);
+		*spec->vmsa_gpa = view->vmsas[first].gpa;
 	}
 	spec_select_set(d->c, 0);
 }
@@ -127,10 +133,14 @@ static void print_all(struct decompile *d, const char *name)
 {
 	fprintf(d->out, "svmspec: 1\nname: ");
 	decompile_text(d->out, name);
-	fprintf(d->out, "\nextends: %s\n", d->c->spec.profile->name);
+	fputc('\n', d->out);
+	if (!d->view->launch || d->view->launch->vmm == SVMT_VMM_RAW)
+		fprintf(d->out, "extends: %s\n", d->c->spec.profile->name);
 	if (has_dollar(d->view))
 		fprintf(d->out, "vars: { dollar: \"$\" }\n");
 	decompile_find_tables(d);
+	if (d->view->launch)
+		decompile_launch(d);
 	decompile_memory(d);
 	decompile_vcpus(d);
 	decompile_control(d);
@@ -145,8 +155,12 @@ static void print_all(struct decompile *d, const char *name)
 static int run(struct decompile *d, const cJSON *meta, char error[256])
 {
 	const char *name = meta_text(meta, "name"), *profile = meta_text(meta, "profile");
-	const struct profile *found = profile ? profile_find(profile) : NULL;
+	const struct profile *found;
 
+	if (d->view->launch)
+		decompile_begin_launch(d, profile);
+	found = d->c->spec.launch.profile ? d->c->spec.profile : profile ? profile_find(profile)
+									 : NULL;
 	if (!name || !found) {
 		snprintf(error, 256, "META names %s%.60s, which this svmc does not know; "
 			 "svmc profile list names the profiles",
@@ -157,6 +171,8 @@ static int run(struct decompile *d, const cJSON *meta, char error[256])
 	d->c->spec.profile = d->base->spec.profile = found;
 	spec_add_set(d->base, 0, 0, NULL);
 	profile_apply(d->base);
+	if (d->view->launch)
+		decompile_base_launch(d);
 	exit_defaults(&d->c->spec);
 	fill_regions(d);
 	fill_sets(d);

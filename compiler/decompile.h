@@ -13,7 +13,8 @@ struct decompile {
 	FILE *out;
 	const struct svmt_view *view;
 	struct comp *c;			/* profile, regions and vCPU sets of the template */
-	struct comp *base;		/* one vCPU as the profile has it */
+	struct comp *base;		/* one vCPU as the profile has it; confidential: two sets */
+	bool split_first;		/* the profile's first vCPU is not like the others */
 };
 
 /*
@@ -21,6 +22,16 @@ struct decompile {
  * what the language has no words for.
  */
 int decompile(FILE *out, const struct svmt_view *view, char error[256]);
+
+/*
+ * Confidential templates: what `confidential:` says into both compilations (`profile` is META's
+ * name), the second set of `base` for the vCPUs that are not the first, and the key itself.
+ */
+void decompile_begin_launch(struct decompile *d, const char *profile);
+void decompile_base_launch(struct decompile *d);
+void decompile_launch(struct decompile *d);
+/* Fields of the selected sets' pages that the VMCB does not have, one a line. */
+void decompile_vmsa(struct decompile *d, unsigned int depth);
 
 /* The parts, in the order of the spec. */
 void decompile_memory(struct decompile *d);
@@ -38,9 +49,6 @@ void decompile_expect(struct decompile *d);
  * set by the spec. Afterwards c->spec.contents has the built tables and nothing else.
  */
 void decompile_find_tables(struct decompile *d);
-
-/* Page of initial memory at `gpa`; zeroes where the template stores none. */
-const uint8_t *decompile_page(const struct svmt_view *view, uint64_t gpa);
 
 /* A double-quoted YAML scalar. */
 void decompile_text(FILE *out, const char *text);

@@ -8,6 +8,7 @@
 #include "json_b64.h"
 #include "memory.h"
 #include "segments.h"
+#include "vmsa.h"
 
 #define HEX_BYTES 24u		/* longer contents are base64 */
 #define LINE_BYTES 57u		/* 76 characters of base64 */
@@ -18,28 +19,9 @@ struct piece {
 	uint64_t gpa, end;
 };
 
-const uint8_t *decompile_page(const struct svmt_view *view, uint64_t gpa)
-{
-	uint32_t low = 0, high = view->run_count;
-
-	while (low < high) {
-		const uint32_t middle = low + (high - low) / 2;
-		const struct svmt_run *run = &view->runs[middle];
-
-		if (gpa < run->gpa)
-			high = middle;
-		else if (gpa >= run->gpa + (uint64_t)run->pages * SVMT_PAGE_BYTES)
-			low = middle + 1;
-		else
-			return svmt_blob_page(view, run->blob_page +
-					      (uint32_t)((gpa - run->gpa) / SVMT_PAGE_BYTES));
-	}
-	return svmt_blob_page(view, SVMT_ZERO_PAGE);
-}
-
 static uint8_t byte_at(const struct svmt_view *view, uint64_t gpa)
 {
-	return decompile_page(view, gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1))[gpa % SVMT_PAGE_BYTES];
+	return svmt_memory_page(view, gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1))[gpa % SVMT_PAGE_BYTES];
 }
 
 static bool has_bytes(const struct svmt_view *view, const struct spec_contents *x)
@@ -65,6 +47,8 @@ static void restore(struct decompile *d, size_t set)
 
 	spec_select_set(d->c, set);
 	memcpy(d->c->spec.vmcb, svmt_blob_page(d->view, row->vmcb_page), sizeof(struct svmk_vmcb));
+	if (d->view->vmsas)
+		vmsa_to_vmcb(d->c->spec.vmsa, d->c->spec.vmcb);
 }
 
 /* Compare the selected set, whose VMCB points at svmc's tables, with the template's. */

@@ -12,6 +12,7 @@
 #include "profile.h"
 #include "spec_read.h"
 #include "spec_tables.h"
+#include "vmsa.h"
 
 static uint64_t get(const struct svmk_vmcb *vmcb, const struct vmcb_field_info *f)
 {
@@ -101,6 +102,14 @@ static size_t print_segment(struct decompile *d, size_t first, unsigned int dept
 	return i;
 }
 
+/* A VMSA has every save field of the VMCB that is no reserved range, some in a wider form. */
+static bool takes(const struct decompile *d, const struct vmcb_field_info *f)
+{
+	const struct vmsa_field_info *field = vmsa_field_find(f->name);
+
+	return d->view->launch ? f->save && field && vmsa_shared(field) : vcpus_take_field(f);
+}
+
 static void print_fields(struct decompile *d, unsigned int depth)
 {
 	for (size_t i = 0; i < vmcb_field_count;) {
@@ -110,7 +119,7 @@ static void print_fields(struct decompile *d, unsigned int depth)
 			i = print_segment(d, i, depth);
 			continue;
 		}
-		if (vcpus_take_field(f) && must_tell(d, f)) {
+		if (takes(d, f) && must_tell(d, f)) {
 			indent(d, depth);
 			fprintf(d->out, "%s: ", f->name);
 			print_value(d, f);
@@ -152,7 +161,10 @@ static void print_state(struct decompile *d, const char *head, unsigned int dept
 	if (!d->out)
 		longjmp(d->c->arena.out_of_memory, 1);
 	print_fields(d, depth);
-	print_words(d, depth);
+	if (d->view->launch)
+		decompile_vmsa(d, depth);
+	else
+		print_words(d, depth);
 	fclose(d->out);
 	d->out = out;
 	if (length)
@@ -178,6 +190,8 @@ void decompile_vcpus(struct decompile *d)
 			fprintf(d->out, "-%" PRIu32, set->last);
 		fputc('\n', d->out);
 		spec_select_set(d->c, i);
+		if (d->view->launch)
+			spec_select_set(d->base, set->first > 0);
 		print_state(d, "    state:\n", 6);
 	}
 	spec_select_set(d->c, 0);

@@ -67,7 +67,7 @@ static const struct area {
 	const char *name;
 	void (*fill)(struct facts *facts, const struct svmt_view *view);
 } first_areas[] = {
-	{ "template", facts_template }, { "memory", facts_memory },
+	{ "template", facts_template }, { "launch", facts_launch }, { "memory", facts_memory },
 }, last_areas[] = {
 	{ "cpuid", facts_cpuid }, { "msr", facts_msrs }, { "exit", facts_exits },
 	{ "device", facts_devices }, { "expect", facts_expect },
@@ -83,11 +83,6 @@ static void diff_area(struct differences *out, const struct area *area, const st
 	diff_facts(out, area->name, &in_a, &in_b);
 }
 
-static bool same_vcpu(const struct svmt_view *view, uint32_t x, uint32_t y)
-{
-	return !memcmp(&view->vcpus[x], &view->vcpus[y], sizeof(view->vcpus[x]));
-}
-
 /* vCPUs that share their pages in both templates differ in the same way, which is told once. */
 static void diff_vcpus(struct differences *out, const struct svmt_view *a,
 		       const struct svmt_view *b)
@@ -99,7 +94,8 @@ static void diff_vcpus(struct differences *out, const struct svmt_view *a,
 		const char *area;
 
 		for (last = first; last + 1 < count; last++)
-			if (!same_vcpu(a, first, last + 1) || !same_vcpu(b, first, last + 1))
+			if (!svmt_same_vcpu(a, first, last + 1) ||
+			    !svmt_same_vcpu(b, first, last + 1))
 				break;
 		area = arena_printf(out->arena, "vcpu %" PRIu32, first);
 		if (first != last)
@@ -108,6 +104,15 @@ static void diff_vcpus(struct differences *out, const struct svmt_view *a,
 		facts_vcpu(&in_b, b, first);
 		diff_facts(out, area, &in_a, &in_b);
 	}
+}
+
+void diff_pages(struct differences *out, const char *area, const uint8_t *a, const uint8_t *b)
+{
+	struct facts in_a = { .arena = out->arena }, in_b = { .arena = out->arena };
+
+	facts_vmsa(&in_a, a);
+	facts_vmsa(&in_b, b);
+	diff_facts(out, area, &in_a, &in_b);
 }
 
 static void diff_bytes(struct differences *out, const struct svmt_view *a,

@@ -26,6 +26,9 @@ void diff_templates(struct differences *out, const struct svmt_view *a, const st
 /* Append the ranges of initial memory that differ. */
 void diff_contents(struct differences *out, const struct svmt_view *a, const struct svmt_view *b);
 
+/* Append every difference between a VMSA page and another; `area` names the vCPU. */
+void diff_pages(struct differences *out, const char *area, const uint8_t *a, const uint8_t *b);
+
 void diff_add(struct differences *out, const struct difference *row);
 
 /* One line for each difference, each behind `prefix`. */

@@ -3,6 +3,7 @@
 #ifndef SVMC_DUMP_H
 #define SVMC_DUMP_H
 
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include "svmt_read.h"
 #include "tables.h"
@@ -28,6 +29,13 @@ void dump_intercepts(const struct svmk_vmcb *vmcb,
 /* The VMCB of a vCPU is copied: a page of the image is not aligned as a VMCB is. */
 void dump_vmcb(const struct svmt_view *view, uint32_t vcpu, struct svmk_vmcb *vmcb);
 const struct svmrt_vcpu_state *dump_state(const struct svmt_view *view, uint32_t vcpu);
+
+/* Only in confidential templates: the VMSA page of a vCPU (else NULL), and the launch. */
+const uint8_t *dump_vmsa(const struct svmt_view *view, uint32_t vcpu);
+void dump_vmsa_text(FILE *out, const uint8_t *page);
+void dump_vmsa_json(cJSON *object, const uint8_t *page);
+void dump_launch_text(FILE *out, const struct svmt_view *view);
+void dump_launch_json(cJSON *root, const struct svmt_view *view);
 
 /* Names that text and JSON share. */
 const char *dump_region_kind(uint32_t kind);

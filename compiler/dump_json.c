@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine form of svmc dump: one JSON object, 64-bit values as hex strings. */
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include "dump.h"
@@ -63,7 +62,12 @@ static void add_vcpus(cJSON *root, const struct svmt_view *view)
 		dump_vmcb(view, i, &vmcb);
 		dump_intercepts(&vmcb, show_intercept, cJSON_AddArrayToObject(vcpu, "intercepts"));
 		dump_fields(&vmcb, show_field, cJSON_AddObjectToObject(vcpu, "vmcb"));
-		add_state(vcpu, dump_state(view, i));
+		if (!view->vmsas) {
+			add_state(vcpu, dump_state(view, i));
+			continue;
+		}
+		dump_vmsa_json(cJSON_AddObjectToObject(vcpu, "vmsa"), dump_vmsa(view, i));
+		add_hex(vcpu, "vmsa_gpa", view->vmsas[i].gpa);
 	}
 }
 
@@ -187,6 +191,7 @@ int dump_json(FILE *out, const struct svmt_view *view)
 	add_hex(root, "svm_edx", view->features->svm_edx);
 	cJSON_AddNumberToObject(root, "pool_pages", view->blob_pages);
 	add_memory(root, view);
+	dump_launch_json(root, view);
 	add_vcpus(root, view);
 	add_cpuid(root, view);
 	add_msrs(root, view);

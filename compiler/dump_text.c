@@ -55,11 +55,6 @@ static void show_state(FILE *out, const struct svmrt_vcpu_state *state)
 		(uint64_t)state->xcr0, "fcw", fcw, "mxcsr", mxcsr);
 }
 
-static bool same_vcpu(const struct svmt_view *view, uint32_t a, uint32_t b)
-{
-	return !memcmp(&view->vcpus[a], &view->vcpus[b], sizeof(view->vcpus[a]));
-}
-
 static void show_vcpus(FILE *out, const struct svmt_view *view)
 {
 	struct printer p = { .out = out };
@@ -67,7 +62,7 @@ static void show_vcpus(FILE *out, const struct svmt_view *view)
 
 	for (uint32_t first = 0, last; first < view->vcpu_count; first = last + 1) {
 		for (last = first; last + 1 < view->vcpu_count; last++)
-			if (!same_vcpu(view, first, last + 1))
+			if (!svmt_same_vcpu(view, first, last + 1))
 				break;
 		fprintf(out, first == last ? "vcpu %" PRIu32 ":" : "vcpu %" PRIu32 "-%" PRIu32 ":",
 			first, last);
@@ -81,6 +76,12 @@ static void show_vcpus(FILE *out, const struct svmt_view *view)
 		dump_intercepts(&vmcb, show_intercept, &p);
 		fprintf(out, "\n  vmcb fields that are not zero:\n");
 		dump_fields(&vmcb, show_field, &p);
+		if (view->vmsas) {
+			fprintf(out, "  vmsa, measured at 0x%" PRIx64 ", fields that are not zero:\n",
+				(uint64_t)view->vmsas[first].gpa);
+			dump_vmsa_text(out, dump_vmsa(view, first));
+			continue;
+		}
 		fprintf(out, "  registers beside the vmcb that are not zero:\n");
 		show_state(out, dump_state(view, first));
 	}
@@ -190,6 +191,7 @@ void dump_text(FILE *out, const struct svmt_view *view)
 	fprintf(out, "needs: CPUID 8000_000A EDX 0x%" PRIx32 "\n", view->features->svm_edx);
 	fprintf(out, "pool: %" PRIu32 " pages\n", view->blob_pages);
 	show_memory(out, view);
+	dump_launch_text(out, view);
 	show_vcpus(out, view);
 	show_msrpm(out, view);
 	show_tables(out, view);

@@ -85,12 +85,14 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	struct pool pool = { .arena = &c->arena };
 	struct svmt_features features = { 0 };
 	struct svmt_part parts[SVMT_MAX_SECTIONS];
-	const void *memory, *vcpus, *data;
-	uint64_t memory_bytes, vcpus_bytes, bytes;
+	const void *memory, *vcpus, *vmsas = NULL, *data;
+	uint64_t memory_bytes, vcpus_bytes, vmsas_bytes = 0, bytes;
 	unsigned int count = 0;
 
 	require_features(&c->spec, &features);
 	vcpus = emit_vcpus(c, &pool, &vcpus_bytes);
+	if (c->spec.launch.head.kind)
+		vmsas = emit_vmsas(c, &pool, &vmsas_bytes);
 	memory = emit_memory(c, &pool, &memory_bytes);
 	data = meta(c, &bytes);
 	add(parts, &count, SVMT_META, data, bytes);
@@ -108,6 +110,11 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	add(parts, &count, SVMT_EXITS, data, bytes);
 	data = emit_devices(c, &bytes);
 	add_filled(parts, &count, SVMT_DEVICES, data, bytes);
+	if (vmsas) {
+		add(parts, &count, SVMT_VMSA, vmsas, vmsas_bytes);
+		data = emit_launch(c, &bytes);
+		add(parts, &count, SVMT_LAUNCH, data, bytes);
+	}
 	if (c->spec.expect) {
 		data = print_json(c, c->spec.expect, &bytes);
 		add(parts, &count, SVMT_EXPECT, data, bytes);

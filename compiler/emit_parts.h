@@ -9,6 +9,8 @@
 
 const void *emit_memory(struct comp *c, struct pool *pool, uint64_t *bytes);
 const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes);
+const void *emit_vmsas(struct comp *c, struct pool *pool, uint64_t *bytes);
+const void *emit_launch(struct comp *c, uint64_t *bytes);
 const void *emit_msrpm(struct comp *c, uint64_t *bytes);
 const void *emit_cpuid(struct comp *c, uint64_t *bytes);
 const void *emit_msrs(struct comp *c, uint64_t *bytes);

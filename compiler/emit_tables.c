@@ -1,6 +1,54 @@
 /* SPDX-License-Identifier: MIT */
 /* Sections that are arrays of rows: vCPUs, CPUID, MSRs, exit rules, devices. */
 #include "emit_parts.h"
+#include "vmsa.h"
+
+/* A confidential guest's registers are in its VMSA: the save area of its VMCB is not used. */
+static const uint8_t *vmcb_page(struct comp *c, const struct vcpu_set *set)
+{
+	uint8_t *page;
+
+	if (!c->spec.launch.head.kind)
+		return vmcb_bytes(set->vmcb, 0);
+	page = arena_alloc(&c->arena, VMCB_PAGE_BYTES);
+	memcpy(page, vmcb_bytes(set->vmcb, 0), VMCB_SAVE_OFFSET);
+	return page;
+}
+
+const void *emit_vmsas(struct comp *c, struct pool *pool, uint64_t *bytes)
+{
+	const uint32_t count = c->spec.vcpu_count;
+	struct svmt_vmsa *rows = arena_alloc(&c->arena, count * sizeof(*rows));
+
+	for (size_t i = 0; i < c->spec.set_count; i++) {
+		const struct vcpu_set *set = &c->spec.sets[i];
+		uint8_t *page = arena_alloc(&c->arena, VMSA_PAGE_BYTES);
+		struct svmt_vmsa row = { .gpa = set->vmsa_gpa };
+
+		launch_page(c, set, page);
+		row.page = pool_add(pool, page);
+		for (uint32_t j = set->first; j <= set->last; j++)
+			rows[j] = row;
+	}
+	*bytes = count * sizeof(*rows);
+	return rows;
+}
+
+const void *emit_launch(struct comp *c, uint64_t *bytes)
+{
+	const struct spec_launch *launch = &c->spec.launch;
+	struct svmt_launch head = launch->head;
+	uint8_t *out;
+
+	head.row_count = (uint32_t)launch->row_count;
+	*bytes = sizeof(head) + launch->row_count * sizeof(struct svmt_launch_row);
+	out = arena_alloc(&c->arena, (size_t)*bytes);
+	memcpy(out, &head, sizeof(head));
+	for (size_t i = 0; i < launch->row_count; i++)
+		memcpy(out + sizeof(head) + i * sizeof(struct svmt_launch_row),
+		       &launch->rows[i].row, sizeof(struct svmt_launch_row));
+	return out;
+}
 
 /* The pool keeps equal pages once, so vCPUs that begin alike cost a row each. */
 const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes)
@@ -11,8 +59,9 @@ const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes)
 	for (size_t i = 0; i < c->spec.set_count; i++) {
 		const struct vcpu_set *set = &c->spec.sets[i];
 		const struct svmt_vcpu row = {
-			.kind = SVMT_VCPU_PLAIN, .start = SVMT_START_RUN,
-			.vmcb_page = pool_add(pool, vmcb_bytes(set->vmcb, 0)),
+			.kind = c->spec.launch.head.kind ? SVMT_VCPU_CONFIDENTIAL : SVMT_VCPU_PLAIN,
+			.start = SVMT_START_RUN,
+			.vmcb_page = pool_add(pool, vmcb_page(c, set)),
 			.state_page = pool_add(pool, (const uint8_t *)set->state),
 		};
 

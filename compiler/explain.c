@@ -12,6 +12,7 @@
 #include "number.h"
 #include "spec_tables.h"
 #include "suggest.h"
+#include "vmsa.h"
 
 static const struct rule {
 	const char *id, *family, *illegal_when, *result, *decided, *host_fact, *apm;
@@ -113,6 +114,33 @@ static void show_field(FILE *out, const struct vmcb_field_info *field)
 	say(out, "feature", field->feature);
 	say(out, "rule", field->rule);
 	show_field_spec(out, field);
+}
+
+static void show_vmsa_field(FILE *out, const struct vmsa_field_info *field)
+{
+	static const struct {
+		const char *type, *text;
+	} swaps[] = {
+		{ "A", "loaded and saved by hardware at every world switch (type A)" },
+		{ "B", "as type A; the host keeps its own in its save area (type B)" },
+		{ "C", "of the guest only when a feature says so (type C)" },
+		{ "guest only", "loaded by VMRUN, the host has no such register" },
+	};
+
+	fprintf(out, "%s: VMSA field\n", field->name);
+	say(out, "meaning", field->meaning);
+	fprintf(out, "  %-10s VMSA offset 0x%03x, %u byte%s", "place", field->offset, field->bytes,
+		field->bytes == 1 ? "" : "s");
+	fprintf(out, vmsa_shared(field) ? ": that of the VMCB's save area\n" : "\n");
+	for (size_t i = 0; i < sizeof(swaps) / sizeof(swaps[0]); i++)
+		if (!strcmp(swaps[i].type, field->swap))
+			say(out, "access", swaps[i].text);
+	say(out, "feature", field->feature);
+	if (field->reserved)
+		say(out, "spec", "no key: reserved");
+	else
+		fprintf(out, "  %-10s with `confidential`, vcpus: { state: { %s: VALUE } }\n", "spec",
+			field->name);
 }
 
 static const char *force_text(const struct svm_intercept_info *row)
@@ -240,6 +268,12 @@ unsigned int explain(FILE *out, const char *name)
 			begin(out, count++);
 			show_field(out, &vmcb_fields[i]);
 		}
+	for (size_t i = 0; i < vmsa_field_count; i++)
+		if (!strcasecmp(vmsa_fields[i].name, name) ||
+		    is_part_of(vmsa_fields[i].name, name)) {
+			begin(out, count++);
+			show_vmsa_field(out, &vmsa_fields[i]);
+		}
 	for (size_t i = 0; i < svm_intercept_count; i++)
 		if (!strcasecmp(svm_intercepts[i].name, name)) {
 			begin(out, count++);
@@ -267,6 +301,8 @@ const char *explain_nearest(const char *name)
 	suggest_begin(&suggest, name);
 	for (size_t i = 0; i < vmcb_field_count; i++)
 		suggest_offer(&suggest, vmcb_fields[i].name);
+	for (size_t i = 0; i < vmsa_field_count; i++)
+		suggest_offer(&suggest, vmsa_fields[i].name);
 	for (size_t i = 0; i < svm_intercept_count; i++)
 		suggest_offer(&suggest, svm_intercepts[i].name);
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)

@@ -26,6 +26,9 @@ void facts_add(struct facts *facts, const char *name, const char *meaning, const
 
 void facts_vcpu(struct facts *facts, const struct svmt_view *view, uint32_t vcpu);
 void facts_template(struct facts *facts, const struct svmt_view *view);
+/* Fields of a VMSA page; what a confidential template says of its launch. */
+void facts_vmsa(struct facts *facts, const uint8_t *page);
+void facts_launch(struct facts *facts, const struct svmt_view *view);
 void facts_memory(struct facts *facts, const struct svmt_view *view);
 void facts_cpuid(struct facts *facts, const struct svmt_view *view);
 void facts_msrs(struct facts *facts, const struct svmt_view *view);

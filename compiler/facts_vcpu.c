@@ -92,7 +92,13 @@ void facts_vcpu(struct facts *facts, const struct svmt_view *view, uint32_t vcpu
 	}
 	/* The intercept words are those bits. */
 	for (size_t i = 0; i < vmcb_field_count; i++)
-		if (vmcb_fields[i].save || vmcb_fields[i].offset >= 6 * 4)
+		if (vmcb_fields[i].save ? !view->vmsas : vmcb_fields[i].offset >= 6 * 4)
 			add_field(facts, &vmcb, &vmcb_fields[i]);
-	add_state(facts, dump_state(view, vcpu));
+	if (!view->vmsas) {
+		add_state(facts, dump_state(view, vcpu));
+		return;
+	}
+	facts_vmsa(facts, dump_vmsa(view, vcpu));
+	facts_add(facts, "vmsa_gpa", "where the page is measured", "0x%" PRIx64,
+		  (uint64_t)view->vmsas[vcpu].gpa);
 }

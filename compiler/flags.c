@@ -35,6 +35,15 @@ static const struct flag rflags_flags[] = {
 	{ "VIF", 19 }, { "VIP", 20 }, { "ID", 21 }, { NULL, 0 },
 };
 
+/* SEV_FEATURES of the VMSA, facts/vmsa.csv. */
+static const struct flag sev_features_flags[] = {
+	{ "SNPActive", 0 }, { "vTOM", 1 }, { "ReflectVC", 2 }, { "RestrictedInjection", 3 },
+	{ "AlternateInjection", 4 }, { "DebugVirt", 5 }, { "PreventHostIBS", 6 },
+	{ "BTBIsolation", 7 }, { "VmplSSS", 8 }, { "SecureTSC", 9 }, { "VmgexitParameter", 10 },
+	{ "PmcVirt", 11 }, { "IbsVirt", 12 }, { "GuestInterceptCtl", 13 }, { "VmsaRegProt", 14 },
+	{ "SmtProtection", 15 }, { "SecureAvic", 16 }, { "IbpbOnEntry", 21 }, { NULL, 0 },
+};
+
 static const struct {
 	const char *reg;
 	const struct flag *flags;
@@ -44,6 +53,7 @@ static const struct {
 	{ "cr4", cr4_flags, 0 },
 	{ "efer", efer_flags, 0 },
 	{ "rflags", rflags_flags, 1 << 1 },
+	{ "sev_features", sev_features_flags, 0 },
 };
 
 static int find_register(const char *reg)

@@ -28,8 +28,7 @@ int load_template(const struct command *command, const char *path, struct loaded
 	return SVMC_IO;
 }
 
-/* Whether the file begins as a template does. One that cannot be read is left to who reads it. */
-static bool is_template(const char *path)
+bool load_is_template(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	char magic[sizeof(SVMT_MAGIC) - 1];
@@ -47,7 +46,7 @@ int load_either(const struct command *command, const char *path,
 	struct svmc_image image;
 	int status;
 
-	if (is_template(path))
+	if (load_is_template(path))
 		return load_template(command, path, out);
 	memset(out, 0, sizeof(*out));
 	status = svmc_compile_file(path, options, &image, stderr);

@@ -17,6 +17,9 @@ struct loaded {
  */
 int load_template(const struct command *command, const char *path, struct loaded *out);
 
+/* Whether the file begins as a template does. One that cannot be read is left to who reads it. */
+bool load_is_template(const char *path);
+
 /* The same for a template or a spec, told apart by the template's magic; "-" is not for this. */
 int load_either(const struct command *command, const char *path,
 		const struct svmc_options *options, struct loaded *out);

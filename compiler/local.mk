@@ -8,6 +8,7 @@ libsvmc_a_SOURCES = \
 	compiler/checks/control.c \
 	compiler/checks/devices.c \
 	compiler/checks/exits.c \
+	compiler/checks/launch.c \
 	compiler/checks/memory.c \
 	compiler/checks/payload.c \
 	compiler/checks/save.c \
@@ -22,11 +23,15 @@ libsvmc_a_SOURCES = \
 	compiler/emit_msrpm.c \
 	compiler/emit_tables.c \
 	compiler/exit_defaults.c \
+	compiler/firmware.c compiler/firmware.h \
 	compiler/flags.c compiler/flags.h \
 	compiler/image.c compiler/image.h \
 	compiler/image_elf.c \
 	compiler/image_multiboot.c \
 	compiler/include.c compiler/include.h \
+	compiler/launch.c compiler/launch.h \
+	compiler/launch_names.c \
+	compiler/launch_profile.c \
 	compiler/memory.c compiler/memory.h \
 	compiler/node.c compiler/node.h \
 	compiler/number.c compiler/number.h \
@@ -38,6 +43,7 @@ libsvmc_a_SOURCES = \
 	compiler/source.c \
 	compiler/spec.c compiler/spec_read.h compiler/spec_tables.h \
 	compiler/spec_allow.c \
+	compiler/spec_confidential.c \
 	compiler/spec_control.c \
 	compiler/spec_cpuid.c \
 	compiler/spec_devices.c \
@@ -66,9 +72,11 @@ svmc_SOURCES = \
 	compiler/cmd_explain.c \
 	compiler/cmd_golden.c \
 	compiler/cmd_init.c \
+	compiler/cmd_measure.c \
 	compiler/cmd_profile.c \
 	compiler/cmd_schema.c \
 	compiler/decompile.c compiler/decompile.h \
+	compiler/decompile_launch.c \
 	compiler/decompile_memory.c \
 	compiler/decompile_tables.c \
 	compiler/decompile_vcpus.c \
@@ -77,17 +85,23 @@ svmc_SOURCES = \
 	compiler/dump.h \
 	compiler/dump_bytes.c compiler/dump_bytes.h \
 	compiler/dump_bytes_vmcb.c \
+	compiler/dump_launch.c \
 	compiler/dump_json.c \
 	compiler/dump_text.c \
 	compiler/dump_vmcb.c \
 	compiler/explain.c compiler/explain.h \
 	compiler/facts.c compiler/facts.h \
+	compiler/facts_launch.c \
 	compiler/facts_vcpu.c \
 	compiler/golden.h \
 	compiler/golden_report.c \
+	compiler/id_block.c compiler/id_block.h \
 	compiler/load.c compiler/load.h \
 	compiler/main.c \
+	compiler/measure.c compiler/measure.h \
+	compiler/measure_source.c \
 	compiler/output.c compiler/output.h \
+	compiler/page_fit.c compiler/page_fit.h \
 	compiler/schema.c compiler/schema.h \
 	compiler/schema_names.c \
 	compiler/schema_types.c \
@@ -95,8 +109,19 @@ svmc_SOURCES = \
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(SVMC_LIBS) $(CJSON_LIBS)
 svmc_LDFLAGS = $(AM_LDFLAGS) $(SVMC_LDFLAGS)
 
+# Signs ID blocks. A program of its own: libcrypto costs every start milliseconds, and a private key
+# has no business in the compiler's memory.
+if HAVE_CRYPTO
+pkglibexec_PROGRAMS += svmc-sign
+endif
+svmc_sign_SOURCES = compiler/sign.c compiler/id_block.h
+svmc_sign_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
+svmc_sign_LDADD = $(CRYPTO_LIBS)
+
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
 SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_schema.bats
+SCRIPT_TESTS += tests/cli/confidential.bats
+EXTRA_DIST += tests/cli/confidential.py
 EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
 EXTRA_DIST += tests/golden tests/e2e/specs schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5

@@ -11,12 +11,31 @@ const struct profile *profile_find(const char *name)
 	return NULL;
 }
 
+/* The VMCB has a save area for confidential guests too, which svmc checks as it does others. */
+static bool find_in_vmsa(struct comp *c, const char *name, struct register_place *place)
+{
+	const struct vmsa_field_info *field = vmsa_field_find(name);
+
+	if (!strcmp(name, "vmsa_gpa")) {
+		place->word = (__u64 *)c->spec.vmsa_gpa;
+		return true;
+	}
+	if (!field || field->reserved)
+		return false;
+	place->vmsa = field;
+	place->field = vmsa_shared(field);
+	place->bits = field->bytes * 8u;
+	return true;
+}
+
 bool register_find(struct comp *c, const char *name, struct register_place *place)
 {
 	struct svmrt_vcpu_state *state = c->spec.state;
 	const struct vmcb_field_info *field = vmcb_field_find(name, true);
 
 	*place = (struct register_place){ .bits = 64 };
+	if (c->spec.launch.head.kind)
+		return find_in_vmsa(c, name, place);
 	if (field) {
 		place->field = field;
 		place->bits = field->bytes * 8u;
@@ -39,6 +58,8 @@ void register_set(struct comp *c, const struct register_place *place, uint64_t v
 
 	if (f)
 		vmcb_set_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo, f->clean, value);
+	else if (place->vmsa)
+		vmsa_set(c->spec.vmsa, place->vmsa, value);
 	else
 		*place->word = value;
 }
@@ -47,7 +68,9 @@ uint64_t register_get(const struct comp *c, const struct register_place *place)
 {
 	const struct vmcb_field_info *f = place->field;
 
-	return f ? vmcb_get_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo) : *place->word;
+	if (f)
+		return vmcb_get_field(c->spec.vmcb, f->offset, f->bytes, f->hi, f->lo);
+	return place->vmsa ? vmsa_get(c->spec.vmsa, place->vmsa) : *place->word;
 }
 
 static void set_intercept(struct svmk_vmcb *vmcb, const struct svm_intercept_info *row)
@@ -80,9 +103,16 @@ void profile_apply(struct comp *c)
 		if (register_find(c, v->field, &place))
 			register_set(c, &place, v->value);
 	}
-	memcpy(c->spec.state->fxsave, &profile->fcw, sizeof(profile->fcw));
-	c->spec.state->fxsave[4] = profile->ftw;
-	memcpy(c->spec.state->fxsave + 24, &mxcsr, sizeof(mxcsr));
+	if (!c->spec.launch.head.kind) {
+		memcpy(c->spec.state->fxsave, &profile->fcw, sizeof(profile->fcw));
+		c->spec.state->fxsave[4] = profile->ftw;
+		memcpy(c->spec.state->fxsave + 24, &mxcsr, sizeof(mxcsr));
+	} else if (!c->spec.launch.profile) {
+		vmsa_set(c->spec.vmsa, vmsa_field_find("x87_fcw"), profile->fcw);
+		vmsa_set(c->spec.vmsa, vmsa_field_find("x87_ftw"), profile->ftw);
+		vmsa_set(c->spec.vmsa, vmsa_field_find("mxcsr"), mxcsr);
+	}
+	launch_profile_apply(c, true);
 	set_intercepts(c->spec.vmcb);
 	vmcb_set_NP_ENABLE(c->spec.vmcb, 1);
 	vmcb_set_V_INTR_MASKING(c->spec.vmcb, 1);

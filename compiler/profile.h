@@ -7,6 +7,7 @@
 #define SVMC_PROFILE_H
 
 #include "comp.h"
+#include "vmsa.h"
 
 struct profile_value {
 	const char *field;	/* save field, GPR, dr0-dr3 or xcr0; NULL ends a list */
@@ -40,6 +41,7 @@ void profile_apply(struct comp *c);
 struct register_place {
 	const struct vmcb_field_info *field;	/* in the VMCB, or NULL */
 	__u64 *word;				/* in the register page, or NULL */
+	const struct vmsa_field_info *vmsa;	/* in the VMSA page of a confidential guest */
 	unsigned int bits;
 };
 

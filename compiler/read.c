@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Scalars and maps: types, required and unknown keys, names with suggestions. */
+#include <ctype.h>
 #include <string.h>
 #include "read.h"
 #include "suggest.h"
@@ -31,6 +32,30 @@ bool read_text(struct comp *c, const struct node *node, const char *what, const 
 	diag_error(&c->diag, &node->range, "`%s` is %s; the rule is a text", what,
 		   node_quote(&c->arena, node));
 	return false;
+}
+
+int read_hex_bytes(const char *text, uint8_t *out, size_t limit, size_t *length)
+{
+	*length = 0;
+	while (*text) {
+		unsigned int value = 0;
+
+		if (isspace((unsigned char)*text)) {
+			text++;
+			continue;
+		}
+		for (int i = 0; i < 2; i++, text++) {
+			if (!isxdigit((unsigned char)*text))
+				return -1;
+			value = value << 4 | (isdigit((unsigned char)*text) ?
+				(unsigned int)(*text - '0') :
+				(unsigned int)(tolower((unsigned char)*text) - 'a' + 10));
+		}
+		if (*length == limit)
+			return -1;
+		out[(*length)++] = (uint8_t)value;
+	}
+	return 0;
 }
 
 bool read_bool(struct comp *c, const struct node *node, const char *what, bool *value)

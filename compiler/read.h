@@ -23,6 +23,12 @@ bool read_bool(struct comp *c, const struct node *node, const char *what, bool *
 /* A scalar's text, at least one character. */
 bool read_text(struct comp *c, const struct node *node, const char *what, const char **text);
 
+/*
+ * Two hexadecimal digits for each byte, blanks between bytes at will, at most `limit` bytes into
+ * `out`. 0, or -1 for any other text.
+ */
+int read_hex_bytes(const char *text, uint8_t *out, size_t limit, size_t *length);
+
 bool want_map(struct comp *c, const struct node *node, const char *what);
 bool want_list(struct comp *c, const struct node *node, const char *what);
 

@@ -27,6 +27,8 @@ static const struct map {
 	{ "expect", &expect_keys, NULL },
 	{ "event", &expect_event_keys,
 		"{\"dependentRequired\":{\"mask\":[\"info1\"],\"mask2\":[\"info2\"]}}" },
+	{ "confidential", &launch_keys, NULL }, { "launch_digest", &launch_digest_keys, NULL },
+	{ "id_block", &launch_id_keys, NULL }, { "launch_row", &launch_row_keys, NULL },
 };
 
 /* Keys of a table into `map`, the needed ones into `required`. */
@@ -113,7 +115,8 @@ static int add_top(cJSON *root, char error[128])
 	cJSON *required = cJSON_CreateArray(), *alone = cJSON_CreateObject(), *then, *names;
 	int result = add_keys(root, required, "spec", &spec_keys, error);
 
-	cJSON_AddItemToObject(alone, "not", cJSON_Parse("{\"required\":[\"include\"]}"));
+	cJSON_AddItemToObject(alone, "not", cJSON_Parse("{\"anyOf\":[{\"required\":[\"include\"]},"
+		"{\"required\":[\"confidential\"]}]}"));
 	names = cJSON_AddArrayToObject(cJSON_AddObjectToObject(
 		cJSON_AddObjectToObject(alone, "properties"), "extends"), "enum");
 	for (size_t i = 0; profiles[i]; i++)

@@ -11,6 +11,7 @@
 #include "schema.h"
 #include "spec_read.h"
 #include "spec_tables.h"
+#include "vmsa.h"
 
 #define NUMBER "(0x[0-9a-fA-F]+(_[0-9a-fA-F]+)*|0|[1-9][0-9]*(_[0-9]+)*)"
 
@@ -176,6 +177,23 @@ static void add_segment_part(cJSON *state, const struct vmcb_field_info *field)
 	add_register(parts, dot + 1, field->bytes * 8u);
 }
 
+/* Fields of a confidential guest's page that the VMCB does not have; wide ones are digits. */
+static void add_vmsa_fields(cJSON *state)
+{
+	for (size_t i = 0; i < vmsa_field_count; i++) {
+		const struct vmsa_field_info *f = &vmsa_fields[i];
+
+		if (f->reserved || cJSON_GetObjectItemCaseSensitive(state, f->name))
+			continue;
+		if (f->bytes <= 8)
+			add_register(state, f->name, f->bytes * 8u);
+		else
+			cJSON_AddItemToObject(state, f->name,
+					      string_pattern("^[0-9a-fA-F \t\n]*$"));
+	}
+	add_register(state, "vmsa_gpa", 64);
+}
+
 static void add_state(cJSON *defs)
 {
 	static const char *const others[] = { "dr0", "dr1", "dr2", "dr3", "xcr0" };
@@ -200,6 +218,7 @@ static void add_state(cJSON *defs)
 		if (strchr(vmcb_fields[i].name, '.'))
 			add_segment_part(state, &vmcb_fields[i]);
 	}
+	add_vmsa_fields(state);
 }
 
 static void add_control(cJSON *defs)

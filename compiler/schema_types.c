@@ -11,6 +11,12 @@
 #define LIST(item) "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/" item "\"}}"
 #define WORDS(...) "{\"anyOf\":[{\"enum\":[" __VA_ARGS__ "]},{\"$ref\":\"#/$defs/variable\"}]}"
 
+#define HASHED(name) "{\"anyOf\":[{\"$ref\":\"#/$defs/" name "\"}," \
+	"{\"$ref\":\"#/$defs/launch_digest\"}]}"
+/* YAML editors see an integer where all digits are decimal. */
+#define HEX(digits) "{\"type\":[\"string\",\"integer\"],\"pattern\":" \
+	"\"^([ \\\\t\\\\n]*[0-9a-fA-F]){" digits "}[ \\\\t\\\\n]*$|\\\\$\\\\(\"}"
+
 /* `shape` is the name of a definition, or JSON text when it begins with a brace. */
 static const struct {
 	const char *map, *key, *shape;
@@ -36,6 +42,24 @@ static const struct {
 	{ "spec", "inject", LIST("injection") },
 	{ "spec", "allow", LIST("save_rule") },
 	{ "spec", "expect", "expect" },
+	{ "spec", "confidential", "confidential" },
+	{ "confidential", "kind", WORDS("\"sev-es\",\"sev-snp\"") },
+	{ "confidential", "vmm", WORDS("\"qemu\",\"ec2\",\"gce\",\"raw\"") },
+	{ "confidential", "as_of", "{\"type\":\"string\",\"pattern\":"
+		"\"^[0-9]{4}-[0-9]{2}-[0-9]{2}$|\\\\$\\\\(\"}" },
+	{ "confidential", "policy", "number64" },
+	{ "confidential", "features", "{\"$ref\":\"#/$defs/state/properties/sev_features\"}" },
+	{ "confidential", "vcpu_signature", "{\"anyOf\":[{\"$ref\":\"#/$defs/number32\"},"
+		"{\"enum\":[\"epyc\",\"rome\",\"milan\",\"genoa\",\"turin\"]}]}" },
+	{ "confidential", "firmware", "text" },
+	{ "confidential", "kernel", HASHED("text") }, { "confidential", "initrd", HASHED("text") },
+	{ "confidential", "cmdline", HASHED("scalar") },
+	{ "confidential", "id_block", "id_block" }, { "confidential", "launch", LIST("launch_row") },
+	{ "launch_digest", "sha256", HEX("64") },
+	{ "id_block", "family_id", HEX("32") }, { "id_block", "image_id", HEX("32") },
+	{ "id_block", "guest_svn", "number32" },
+	{ "launch_row", "at", "size" }, { "launch_row", "size", "size" },
+	{ "launch_row", "type", WORDS("\"normal\",\"zero\",\"unmeasured\",\"secrets\",\"cpuid\"") },
 	{ "region", "at", "size" }, { "region", "size", "size" },
 	{ "region", "kind", WORDS("\"ram\",\"rom\"") },
 	{ "payload", "asm", "text" }, { "payload", "bin", "text" },

@@ -55,6 +55,21 @@ static const char *profile_names(struct comp *c)
 	return text;
 }
 
+/* A profile that the spec may name, of whichever kind of guest it is. */
+static const struct profile *find_profile(struct comp *c, const char *name)
+{
+	const struct profile *found = c->spec.launch.profile ? c->spec.profile : profile_find(name);
+
+	if (found || !c->spec.launch.head.kind)
+		return found;
+	c->spec.launch.profile = launch_profile_find(c, name);
+	if (!c->spec.launch.profile || strcmp(c->spec.launch.profile->vmm, "raw")) {
+		c->spec.launch.profile = NULL;
+		return NULL;
+	}
+	return launch_profile_shell(c);
+}
+
 static bool read_profile(struct comp *c, const struct node *node, void *into)
 {
 	const char *name;
@@ -62,8 +77,13 @@ static bool read_profile(struct comp *c, const struct node *node, void *into)
 	(void)into;
 	if (!read_text(c, node, "extends", &name))
 		return false;
-	c->spec.profile = profile_find(name);
 	c->spec.profile_range = node->range;
+	if (c->spec.launch.head.kind && c->spec.launch.head.vmm != SVMT_VMM_RAW) {
+		diag_error(&c->diag, &node->range, "`extends` is %s, but `vmm: %s` brings its own "
+			   "registers, those of its date `as_of`; leave `extends` out, or take "
+			   "`vmm: raw`", name, launch_vmm_name(c->spec.launch.head.vmm));
+		return false;
+	}
 	if (c->spec.profile)
 		return true;
 	unknown_name(c, node, "profile", profile_name_next,
@@ -85,6 +105,7 @@ static const struct key keys[] = {
 	{ "extends", read_profile, false, PART_PROFILE },
 	{ "include", NULL, false, 0 },
 	{ "vars", NULL, false, 0 },
+	{ "confidential", NULL, false, PART_LAUNCH },
 	{ "memory", spec_read_memory, true, PART_MEMORY },
 	/* Each set of vCPUs begins as a copy of what the profile and `control` made. */
 	{ "control", spec_read_control, false, PART_CONTROL },
@@ -112,11 +133,21 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 			    ~(uintptr_t)(VMCB_PAGE_BYTES - 1));
 	set.state = arena_alloc(&c->arena, sizeof(*set.state));
 	set.field_range = arena_alloc(&c->arena, ranges_bytes);
+	if (spec->launch.head.kind) {
+		set.vmsa = arena_alloc(&c->arena, VMSA_PAGE_BYTES);
+		set.vmsa_seen = arena_alloc(&c->arena, vmsa_field_count * sizeof(bool));
+		set.vmsa_gpa = SVMT_VMSA_GPA_KVM;
+	}
 	if (from) {
 		memcpy(set.vmcb, from->vmcb, sizeof(*set.vmcb));
 		memcpy(set.state, from->state, sizeof(*set.state));
 		memcpy(set.field_range, from->field_range, ranges_bytes);
 		set.words_set = from->words_set;
+		set.vmsa_gpa = from->vmsa_gpa;
+	}
+	if (from && from->vmsa) {
+		memcpy(set.vmsa, from->vmsa, VMSA_PAGE_BYTES);
+		memcpy(set.vmsa_seen, from->vmsa_seen, vmsa_field_count * sizeof(bool));
 	}
 	spec->sets = arena_grow(&c->arena, spec->sets, spec->set_count, &spec->set_capacity,
 				sizeof(*spec->sets));
@@ -132,6 +163,9 @@ void spec_select_set(struct comp *c, size_t set)
 	spec->state = spec->sets[set].state;
 	spec->field_range = spec->sets[set].field_range;
 	spec->words_set = spec->sets[set].words_set;
+	spec->vmsa = spec->sets[set].vmsa;
+	spec->vmsa_seen = spec->sets[set].vmsa_seen;
+	spec->vmsa_gpa = &spec->sets[set].vmsa_gpa;
 }
 
 /* What file profiles say of vCPUs, each relative to the one before. */
@@ -159,6 +193,8 @@ void spec_read(struct comp *c)
 	struct spec *spec = &c->spec;
 	const struct node *extends = node_get(c->root, "extends");
 
+	/* Whether the guest is confidential decides where registers live and what profiles there are. */
+	launch_read(c);
 	spec_add_set(c, 0, 0, NULL);
 	spec->field_seen = arena_alloc(&c->arena, vmcb_field_count * sizeof(bool));
 	spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count * sizeof(struct range));
@@ -166,12 +202,12 @@ void spec_read(struct comp *c)
 	spec->vcpu_count = 1;
 	exit_defaults(spec);
 	/* The profile comes first, wherever the spec names it: the rest is relative to it. */
-	if (!extends)
+	if (!extends && !spec->launch.profile && !(spec->bad & PART_LAUNCH))
 		no_profile(c);
-	else if (extends->kind == NODE_SCALAR && profile_find(extends->text)) {
-		spec->profile = profile_find(extends->text);
+	else if (extends && extends->kind == NODE_SCALAR)
+		spec->profile = find_profile(c, extends->text);
+	if (spec->profile)
 		profile_apply(c);
-	}
 	read_layers(c);
 	read_map(c, c->root, "the spec", keys, sizeof(keys) / sizeof(keys[0]), NULL);
 }

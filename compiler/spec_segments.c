@@ -43,22 +43,15 @@ static bool read_hex(struct comp *c, const struct node *node, void *into)
 
 	if (!read_text(c, node, "hex", &text))
 		return false;
-	text = without_blanks(c, text, &length);
-	if (length % 2 || strspn(text, "0123456789abcdefABCDEF") != length) {
+	data = arena_alloc(&c->arena, strlen(text) / 2 + 1);
+	if (read_hex_bytes(text, data, strlen(text) / 2 + 1, &length)) {
 		diag_error(&c->diag, &node->range, "`hex` is %s; the rule is two hexadecimal "
 			   "digits for each byte, with blanks between bytes at will",
 			   node_quote(&c->arena, node));
 		return false;
 	}
-	data = arena_alloc(&c->arena, length / 2 + 1);
-	for (size_t i = 0; i < length; i++) {
-		const int digit = isdigit((unsigned char)text[i]) ? text[i] - '0' :
-				  tolower((unsigned char)text[i]) - 'a' + 10;
-
-		data[i / 2] = (uint8_t)(data[i / 2] << 4 | digit);
-	}
 	x->data = data;
-	x->bytes = length / 2;
+	x->bytes = length;
 	return true;
 }
 

@@ -44,6 +44,14 @@ static const char *register_name_next(size_t index)
 	return NULL;
 }
 
+static const char *vmsa_name_next(size_t index)
+{
+	for (size_t i = 0, seen = 0; i < vmsa_field_count; i++)
+		if (!vmsa_fields[i].reserved && seen++ == index)
+			return vmsa_fields[i].name;
+	return NULL;
+}
+
 bool vcpus_take_field(const struct vmcb_field_info *field)
 {
 	return field->save && field->bytes <= 8 && strcmp(field->name, "spec_ctrl") &&
@@ -63,6 +71,24 @@ static bool loaded(struct comp *c, const struct node *key, const struct vmcb_fie
 	return false;
 }
 
+/* Fields of a VMSA that are wider than a register: their first bytes, the rest is zero. */
+static bool set_wide(struct comp *c, const struct register_place *place, const char *name,
+		     const struct node *node)
+{
+	uint8_t *at = c->spec.vmsa + place->vmsa->offset;
+	size_t length = 0;
+
+	if (node->kind == NODE_SCALAR) {
+		memset(at, 0, place->vmsa->bytes);
+		if (!read_hex_bytes(node->text, at, place->vmsa->bytes, &length))
+			return true;
+	}
+	diag_error(&c->diag, &node->range, "`%s` is %s; the rule is two hexadecimal digits for each "
+		   "byte, at most %u bytes, with blanks between bytes at will", name,
+		   node_quote(&c->arena, node), place->vmsa->bytes);
+	return false;
+}
+
 /* Set one register; `name` is its full name, `key` what the spec says. */
 static bool set_register(struct comp *c, const struct node *key, const char *name,
 			 const struct node *value_node)
@@ -72,12 +98,18 @@ static bool set_register(struct comp *c, const struct node *key, const char *nam
 	bool good;
 
 	if (!register_find(c, name, &place)) {
-		unknown_name(c, key, "register of a vCPU", register_name_next,
+		unknown_name(c, key, c->spec.launch.head.kind ? "field of a VMSA" :
+			     "register of a vCPU", c->spec.launch.head.kind ? vmsa_name_next :
+			     register_name_next,
 			     "svmspec(5) lists the names");
 		return false;
 	}
-	if (!loaded(c, key, place.field))
+	if (!c->spec.launch.head.kind && !loaded(c, key, place.field))
 		return false;
+	if (place.vmsa)
+		c->spec.vmsa_seen[place.vmsa - vmsa_fields] = true;
+	if (place.vmsa && place.vmsa->bytes > 8)
+		return set_wide(c, &place, name, value_node);
 	if (place.field) {
 		struct range *range = &c->spec.field_range[place.field - vmcb_fields];
 		bool *seen = &c->spec.field_seen[place.field - vmcb_fields];
@@ -89,7 +121,7 @@ static bool set_register(struct comp *c, const struct node *key, const char *nam
 		}
 		*seen = true;
 		spec_set_range(c, range, &value_node->range);
-	} else {
+	} else if (place.word && !c->spec.launch.head.kind) {
 		c->spec.words_set |= 1u << (place.word - (__u64 *)c->spec.state->gpr) % 32;
 	}
 	if (has_flags(name))

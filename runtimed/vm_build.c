@@ -37,6 +37,18 @@ static int check_host(const struct engine *engine, const struct svmt_view *view,
 	return -1;
 }
 
+/* Before anything is made for it: such a guest needs commands of the platform's secure processor. */
+static int refuse_confidential(const struct svmt_view *view, struct engine_error *error)
+{
+	if (!view->launch)
+		return 0;
+	error->number = EOPNOTSUPP;
+	snprintf(error->text, sizeof(error->text), "the template is of a confidential guest (%s), "
+		 "which svmrt does not run; svmc measure foretells its launch digest",
+		 view->launch->kind == SVMT_LAUNCH_SEV_SNP ? "sev-snp" : "sev-es");
+	return -1;
+}
+
 static int map_regions(struct vm *vm, struct engine_error *error)
 {
 	const struct svmt_view *view = &vm->template->view;
@@ -111,7 +123,8 @@ static int build(struct vm *vm, struct engine_error *error)
 {
 	const struct engine *engine = vm->daemon->engine;
 
-	if (check_host(engine, &vm->template->view, error) || add_devices(vm, error) ||
+	if (refuse_confidential(&vm->template->view, error) ||
+	    check_host(engine, &vm->template->view, error) || add_devices(vm, error) ||
 	    template_place(vm->template, error))
 		return -1;
 	vm->fd = engine->create_vm(engine, error);

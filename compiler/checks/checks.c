@@ -6,7 +6,7 @@
 
 static const struct check *const *const families[] = {
 	memory_checks, payload_checks, save_checks, control_checks, exit_checks, device_checks,
-	warning_checks,
+	warning_checks, launch_checks,
 };
 
 static bool is_allowed(const struct comp *c, const struct check *check)

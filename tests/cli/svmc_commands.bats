@@ -59,10 +59,13 @@ spec() {
 		sed -n 's/^SVM_INTERCEPT([0-9]*, [0-9]*, \([A-Z0-9_]*\),.*/\1/p' \
 			"$SVMKIT_SRC/include/svmkit/intercepts.def"
 		sed -n 's/^SVM_EXIT([^,]*, \([A-Z0-9_]*\),.*/\1/p' "$SVMKIT_SRC/include/svmkit/exitcodes.def"
+		sed -n 's/^VMSA_FIELD([^"]*"\([^"]*\)".*/\1/p' "$SVMKIT_SRC/include/svmkit/vmsa.def"
 		sed -n 's/^SVM_RULE(\([A-Z0-9]*\),.*/\1/p' "$SVMKIT_SRC/include/svmkit/consistency.def"
 		"$svmc" check --list | cut -d' ' -f1
 	} >names
-	rows=$(cat "$SVMKIT_SRC"/include/svmkit/*.def | grep -c '^[A-Z_]*(')
+	# Profiles, launch constants and file headers are no names of a spec.
+	rows=$(cd "$SVMKIT_SRC/include/svmkit" && cat consistency.def exitcodes.def intercepts.def \
+		vmcb_control.def vmcb_save.def vmsa.def | grep -c '^[A-Z_]*(')
 	[ "$(wc -l <names)" -eq $((rows + $("$svmc" check --list | wc -l))) ]
 	xargs "$svmc" explain <names >out
 }

@@ -45,6 +45,10 @@ vm_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_streaming.py" "$1"
 }
 
+@test "a confidential guest is refused by name, and its template can be listed" {
+	control_case a_confidential_guest_is_refused_by_name
+}
+
 @test "every case of the Python files is listed here" {
 	for file in rpc_robustness rpc_schema rpc_roles rpc_control rpc_filters rpc_replay \
 		rpc_service rpc_streaming; do

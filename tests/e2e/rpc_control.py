@@ -3,9 +3,12 @@
 """Control of VMs on the fake engine: moves between states, registers, memory, limits. Each case is
 a function; run one by name, or all. tests/cli/svmrund.bats lists them."""
 import base64
+import json
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from rpc_lib import template
 from rpc_streaming import (BROKEN, ENDLESS, SPIN, STOP, daemon, dropped_of, events_of, make, run,
@@ -60,6 +63,23 @@ def every_move_in_every_state_does_what_the_man_page_says():
                 else:
                     assert answer['result'] == {'vm': vm, 'state': result}, (state, move, answer)
                     assert c.call('vm.info', vm=vm)['state'] == result
+
+
+def a_confidential_guest_is_refused_by_name():
+    with daemon() as d, tempfile.TemporaryDirectory() as directory:
+        c = d.client()
+        path = os.path.join(directory, 't.svmt')
+        subprocess.run([os.path.join(os.environ['SVMKIT_BUILD'], 'svmc'), 'compile', '-o', path,
+                        os.path.join(SOURCE, 'tests', 'golden', 'good', 'confidential-raw.yaml')],
+                       check=True)
+        with open(path, 'rb') as image:
+            digest = c.load(image.read())
+        assert c.call('template.list')['templates'][0]['template'] == digest
+        error = c.error('vm.create', template=digest)
+        assert 'the template is of a confidential guest (sev-es), which svmrt does not run' in \
+            json.dumps(error), error
+        assert c.call('vm.list')['vms'] == []
+        c.call('template.unload', template=digest)
 
 
 def a_paused_vm_stands_still_and_runs_on():
