@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sections that are arrays of rows: vCPUs, CPUID, MSRs, exit rules, devices. */
+#include <string.h>
 #include "emit_parts.h"
 #include "vmsa.h"
 
