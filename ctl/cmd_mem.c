@@ -9,6 +9,7 @@
 #include <string.h>
 #include "ctl.h"
 #include "json_b64.h"
+#include "progress.h"
 #include "text.h"
 
 #define PIECE_BYTES (1u << 20)
@@ -126,15 +127,20 @@ static int read_piece(struct access *access, size_t bytes)
 
 static int read_memory(struct access *access, uint64_t bytes)
 {
+	const uint64_t total = bytes;
+	struct progress progress;
 	int exit_status = CTL_OK;
 
+	progress_begin(&progress, "reading memory");
 	while (bytes && exit_status == CTL_OK) {
 		size_t piece = bytes < PIECE_BYTES ? (size_t)bytes : PIECE_BYTES;
 
 		exit_status = read_piece(access, piece);
 		access->gpa += piece;
 		bytes -= piece;
+		progress_step(&progress, total - bytes, total);
 	}
+	progress_end(&progress);
 	return exit_status;
 }
 
@@ -160,8 +166,11 @@ static int write_memory(struct access *access, uint64_t limit)
 {
 	uint8_t *bytes = malloc(PIECE_BYTES);
 	int exit_status = bytes ? CTL_OK : CTL_ERROR;
+	struct progress progress;
 	uint64_t total = 0;
 	size_t n = 1;
+
+	progress_begin(&progress, "writing memory");
 
 	if (!bytes)
 		ctl_say("out of memory");
@@ -172,7 +181,9 @@ static int write_memory(struct access *access, uint64_t limit)
 			exit_status = write_piece(access, bytes, n);
 		access->gpa += n;
 		total += n;
+		progress_step(&progress, total, 0);
 	}
+	progress_end(&progress);
 	if (exit_status == CTL_OK && ferror(access->file)) {
 		ctl_say("%s: %s", o.input, strerror(errno));
 		exit_status = CTL_ERROR;

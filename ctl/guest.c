@@ -7,6 +7,7 @@
 #include <string.h>
 #include "guest.h"
 #include "json_b64.h"
+#include "progress.h"
 #include "text.h"
 
 /* Another client may unload an equal template between our load and our create. */
@@ -24,6 +25,7 @@ enum rpc_status guest_load(struct guest *guest, struct rpc *rpc, const void *ima
 {
 	cJSON *params = cJSON_CreateObject(), *answer;
 	char *data = malloc(JSON_B64_CHARS(bytes) + 1);
+	struct progress progress;
 	enum rpc_status status;
 	const char *id;
 
@@ -35,7 +37,11 @@ enum rpc_status guest_load(struct guest *guest, struct rpc *rpc, const void *ima
 	data[json_b64_encode(data, image, bytes)] = 0;
 	/* A reference: the text may be many megabytes and outlives the call. */
 	cJSON_AddItemToObject(params, "data", cJSON_CreateStringReference(data));
+	progress_begin(&progress, "sending the template");
+	rpc_on_send(rpc, progress_sent, &progress);
 	status = rpc_call(rpc, "template.load", params, &answer);
+	rpc_on_send(rpc, NULL, NULL);
+	progress_end(&progress);
 	free(data);
 	if (status != RPC_OK)
 		return status;

@@ -16,6 +16,7 @@ svmctl_SOURCES = \
 	ctl/guest.c ctl/guest.h \
 	ctl/main.c \
 	ctl/options.c ctl/options.h \
+	ctl/progress.c ctl/progress.h \
 	ctl/socket.c \
 	ctl/spec_list.c ctl/spec_list.h \
 	ctl/stats.c ctl/stats.h \

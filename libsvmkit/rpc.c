@@ -121,6 +121,13 @@ void rpc_close(struct rpc *rpc)
 	free(rpc);
 }
 
+void rpc_on_send(struct rpc *rpc, void (*on_send)(void *context, uint64_t done, uint64_t total),
+		 void *context)
+{
+	rpc->wire.on_send = on_send;
+	rpc->wire.send_context = context;
+}
+
 int64_t rpc_set_timeout(struct rpc *rpc, int64_t timeout_ns)
 {
 	int64_t old = rpc->timeout_ns;

@@ -49,6 +49,10 @@ int64_t rpc_deadline(int64_t ns);
 struct rpc *rpc_connect(const char *path, int64_t timeout_ns, enum rpc_status *status);
 void rpc_close(struct rpc *rpc);
 
+/* Called while a request is sent, with its bytes so far and in all; NULL: no more. */
+void rpc_on_send(struct rpc *rpc, void (*on_send)(void *context, uint64_t done, uint64_t total),
+		 void *context);
+
 /* Longest wait for one answer from now on, ns; returns what it was. */
 int64_t rpc_set_timeout(struct rpc *rpc, int64_t timeout_ns);
 int rpc_fd(const struct rpc *rpc);	/* for poll(); -1: not connected */

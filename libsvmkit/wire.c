@@ -215,12 +215,15 @@ enum wire_status wire_send_line(struct wire *wire, const char *line, size_t byte
 			continue;
 		n = sent < bytes ? send(wire->fd, line + sent, bytes - sent, MSG_NOSIGNAL) :
 				   send(wire->fd, "\n", 1, MSG_NOSIGNAL);
-		if (n > 0)
+		if (n > 0) {
 			sent += (size_t)n;
-		else if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+			if (wire->on_send)
+				wire->on_send(wire->send_context, sent, bytes);
+		} else if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
 			return find_line_end(wire) ? WIRE_OK : WIRE_CLOSED;
-		else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			return WIRE_ERROR;
+		}
 	}
 	return WIRE_OK;
 }

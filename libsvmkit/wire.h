@@ -21,6 +21,8 @@ struct wire {
 	unsigned int signals;	/* caught so far */
 	unsigned int tolerated;	/* of them already reported as WIRE_INTERRUPTED */
 	bool lost;
+	void (*on_send)(void *context, uint64_t done, uint64_t total);	/* or NULL */
+	void *send_context;
 	char *input;		/* bytes [start, used) are not yet taken; [start, scanned) has no LF */
 	size_t start, scanned, used, capacity;
 };

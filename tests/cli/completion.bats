@@ -46,7 +46,7 @@ offers() {	# SHELL WORDS...
 			offers "$shell" svmctl events --  | grep -qx -- "$option"
 		done
 		offers "$shell" svmc compile -- | grep -qx -- --output
-		! offers "$shell" svmctl stop -- | grep -qx -- --lossless
+		[ -z "$(offers "$shell" svmctl stop -- | grep -x -- --lossless)" ]
 	done
 	[ "$(offers bash svmctl sta | sort | tr '\n' ' ')" = "start stat " ]
 }

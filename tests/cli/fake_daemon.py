@@ -16,6 +16,7 @@ status is ours, so a test needs no background job and no waiting. Members of SCE
   answers   {METHOD: result} instead of the usual result
   errors    {METHOD: error object}
   raw       {METHOD: text} sent instead of the answer, exactly as it is
+  slow      list of methods whose answer takes a while
   silent    list of methods that get no answer
   close_on  method at which the connection is closed
   play_on_subscribe   true: the guest runs already when someone subscribes
@@ -33,6 +34,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 TEMPLATE = "ab" * 32
 STOPPED = {"reason": "stop", "vcpu": 0, "exit": "VMMCALL", "code": "0x81", "rip": "0x1010", "text": ""}
@@ -150,6 +152,8 @@ class Session:
         if method in self.scenario.get("raw", {}):
             self.connection.sendall(self.scenario["raw"][method].encode("latin-1"))
             return
+        if method in self.scenario.get("slow", []):
+            time.sleep(0.2)
         reply = {"jsonrpc": "2.0", "id": request["id"]}
         if method in self.scenario.get("errors", {}):
             self.send(dict(reply, error=self.scenario["errors"][method]))

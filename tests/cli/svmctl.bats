@@ -511,7 +511,7 @@ json_lines() {
 	run -0 fake "$running" stat --interval 10ms --count 2 1
 	[ "$(grep -cE '^IOIO +100 +100.0 +[0-9]+$' <<<"$output")" -eq 2 ]
 	[ "$(grep -cE '^  port 0x3f8 +100 ' <<<"$output")" -eq 2 ]
-	! grep -q entries <<<"$output"
+	[ -z "$(grep entries <<<"$output")" ]
 	fake '' stat --json 1 | json_lines
 	run -0 fake '' stat --interval 10ms 1
 }

@@ -65,7 +65,7 @@ many='{"grow":100,"answers":{"vm.list":{"vms":[
 	appears 's sort \(name\)'
 	keys f bet
 	appears '^filter: bet_'
-	! grep -q alpha <(screen)
+	[ -z "$(screen | grep alpha)" ]
 	keys Enter
 	appears '^filter: bet$'
 	keys Enter
@@ -122,4 +122,15 @@ many='{"grow":100,"answers":{"vm.list":{"vms":[
 	appears '^status 0$'
 	keys 'echo visible'
 	appears '^echo visible'
+}
+
+@test "a long transfer says how far it is, on a terminal only, and leaves no trace" {
+	terminal 80 24 '{"slow":["memory.read"]}' mem 1 0 0x800000 -o bytes
+	appears '^reading memory: [0-9]+ of 8 MiB, [0-9]+ %'
+	appears '^status 0$'
+	[ -z "$(screen | grep reading)" ]
+	[ "$(stat -c %s bytes)" -eq 8388608 ]
+	"$SVMKIT_SRC/tests/cli/fake_daemon.py" '{"slow":["memory.read"]}' "$SVMKIT_BUILD/svmctl" \
+		mem 1 0 0x400000 -o bytes 2>said
+	[ ! -s said ]
 }
