@@ -218,9 +218,9 @@ void svmrt_host_release(void)
  * One 4 KiB page, NUMA-local and zeroed. On SNP hosts a page that the hardware uses must not be
  * 2 MiB aligned (false RMP faults), so take the odd page of a pair, everywhere alike.
  */
-static struct page *odd_page(int node)
+static struct page *odd_page(int node, gfp_t gfp)
 {
-	struct page *pair = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, 1);
+	struct page *pair = alloc_pages_node(node, gfp | __GFP_ZERO, 1);
 
 	if (!pair)
 		return NULL;
@@ -236,7 +236,7 @@ struct page *svmrt_host_page_alloc(struct svmrt_user *user)
 
 	if (err)
 		return ERR_PTR(err);
-	page = odd_page(NUMA_NO_NODE);
+	page = odd_page(NUMA_NO_NODE, SVMRT_GFP);
 	if (!page) {
 		svmrt_uncharge(user, 1);
 		return ERR_PTR(-ENOMEM);
@@ -256,9 +256,9 @@ static int cpu_online_callback(unsigned int cpu)
 		return -ENODEV;
 	}
 	if (!host->hsave)
-		host->hsave = odd_page(cpu_to_node(cpu));
+		host->hsave = odd_page(cpu_to_node(cpu), GFP_KERNEL);
 	if (!host->save)
-		host->save = odd_page(cpu_to_node(cpu));
+		host->save = odd_page(cpu_to_node(cpu), GFP_KERNEL);
 	if (!host->hsave || !host->save)
 		return -ENOMEM;
 

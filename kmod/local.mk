@@ -3,6 +3,7 @@
 # trees work; the copy is what DKMS gets, too. The pure parts also build into a user-space library.
 KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detect.c detect.h enter.S event.c event.h exit.c exit.h gwalk.c \
 	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
+	npt.h npt_map.c npt_zap.c dirty.c region.c \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
 KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def

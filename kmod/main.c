@@ -31,7 +31,7 @@ static long system_ioctl(struct file *file, unsigned int cmd, unsigned long uarg
 	case SVMRT_CREATE_VM:
 		SVMRT_IOCTL(struct svmrt_create_vm, svmrt_vm_create(&arg), user);
 	case SVMRT_CREATE_MEM:
-		SVMRT_IOCTL(struct svmrt_create_mem, svmrt_mem_create(&arg), user);
+		SVMRT_IOCTL_FLAGS(struct svmrt_create_mem, svmrt_mem_create(&arg), user);
 	default:
 		return -ENOTTY;
 	}

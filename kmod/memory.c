@@ -15,9 +15,12 @@ struct svmrt_mem {
 	refcount_t refs;
 	struct svmrt_user *user;
 	u64 bytes;
+	bool small;		/* SVMRT_MEM_SMALL */
 	struct mutex lock;	/* adding pages; readers use the xarray's RCU */
-	struct xarray pages;
+	struct xarray pages;	/* HUGE_MARK on the first of 512 that are 2 MiB in one piece */
 };
+
+#define HUGE_MARK XA_MARK_0
 
 static atomic_t mem_count;
 static const struct file_operations mem_fops;
@@ -30,6 +33,11 @@ unsigned int svmrt_mem_count(void)
 u64 svmrt_mem_bytes(const struct svmrt_mem *mem)
 {
 	return mem->bytes;
+}
+
+void svmrt_mem_hold(struct svmrt_mem *mem)
+{
+	refcount_inc(&mem->refs);
 }
 
 void svmrt_mem_put(struct svmrt_mem *mem)
@@ -49,10 +57,73 @@ void svmrt_mem_put(struct svmrt_mem *mem)
 	atomic_dec(&mem_count);
 }
 
-struct page *svmrt_mem_page(struct svmrt_mem *mem, pgoff_t index, bool alloc)
+bool svmrt_mem_has_any(struct svmrt_mem *mem, pgoff_t index, unsigned long pages)
+{
+	unsigned long at = index;
+
+	return xa_find(&mem->pages, &at, index + pages - 1, XA_PRESENT);
+}
+
+/* Under mem->lock: 2 MiB in one piece from page `first` on, if nothing is there yet. */
+static bool add_huge(struct svmrt_mem *mem, pgoff_t first)
+{
+	struct page *page;
+	unsigned int i;
+
+	if (mem->small || first + SVMRT_HUGE_PAGES > mem->bytes >> PAGE_SHIFT ||
+	    svmrt_mem_has_any(mem, first, SVMRT_HUGE_PAGES))
+		return false;
+	/* Readers take no lock and what they have seen must stay: room first, then pages. */
+	for (i = 0; i < SVMRT_HUGE_PAGES; i++)
+		if (xa_reserve(&mem->pages, first + i, SVMRT_GFP))
+			goto undo;
+	page = svmrt_huge_alloc(mem->user);
+	if (!page)
+		goto undo;
+	for (i = 0; i < SVMRT_HUGE_PAGES; i++)
+		xa_store(&mem->pages, first + i, page + i, SVMRT_GFP);
+	xa_set_mark(&mem->pages, first, HUGE_MARK);
+	return true;
+undo:
+	while (i--)
+		xa_release(&mem->pages, first + i);
+	return false;
+}
+
+struct page *svmrt_mem_huge(struct svmrt_mem *mem, pgoff_t first)
+{
+	struct page *page = NULL;
+
+	if (first + SVMRT_HUGE_PAGES > mem->bytes >> PAGE_SHIFT)
+		return NULL;
+	mutex_lock(&mem->lock);
+	if (xa_get_mark(&mem->pages, first, HUGE_MARK) || add_huge(mem, first))
+		page = xa_load(&mem->pages, first);
+	mutex_unlock(&mem->lock);
+	return page;
+}
+
+static struct page *add_page(struct svmrt_mem *mem, pgoff_t index)
 {
 	struct page *page;
 	int err;
+
+	if (add_huge(mem, index & ~(pgoff_t)(SVMRT_HUGE_PAGES - 1)))
+		return xa_load(&mem->pages, index);
+	page = svmrt_page_alloc(mem->user);
+	if (IS_ERR(page))
+		return page;
+	err = xa_err(xa_store(&mem->pages, index, page, SVMRT_GFP));
+	if (err) {
+		svmrt_page_free(mem->user, page);
+		return ERR_PTR(err);
+	}
+	return page;
+}
+
+struct page *svmrt_mem_page(struct svmrt_mem *mem, pgoff_t index, bool alloc)
+{
+	struct page *page;
 
 	if (index >= mem->bytes >> PAGE_SHIFT)
 		return ERR_PTR(-EINVAL);
@@ -62,17 +133,8 @@ struct page *svmrt_mem_page(struct svmrt_mem *mem, pgoff_t index, bool alloc)
 
 	mutex_lock(&mem->lock);
 	page = xa_load(&mem->pages, index);
-	if (page)
-		goto out;
-	page = svmrt_page_alloc(mem->user);
-	if (IS_ERR(page))
-		goto out;
-	err = xa_err(xa_store(&mem->pages, index, page, GFP_KERNEL_ACCOUNT));
-	if (err) {
-		svmrt_page_free(mem->user, page);
-		page = ERR_PTR(err);
-	}
-out:
+	if (!page)
+		page = add_page(mem, index);
 	mutex_unlock(&mem->lock);
 	return page;
 }
@@ -82,8 +144,7 @@ static vm_fault_t mem_fault(struct vm_fault *vmf)
 	struct svmrt_mem *mem = vmf->vma->vm_private_data;
 	struct page *page = svmrt_mem_page(mem, vmf->pgoff, true);
 
-	if (page == ERR_PTR(-ENOMEM))
-		return VM_FAULT_OOM;
+	/* VM_FAULT_OOM would only repeat the fault: the allocation was told to fail rather than to kill. */
 	if (IS_ERR(page))
 		return VM_FAULT_SIGBUS;
 	get_page(page);
@@ -132,7 +193,11 @@ int svmrt_mem_create(struct svmrt_create_mem *arg)
 			  arg->bytes);
 		return -EINVAL;
 	}
-	mem = kzalloc(sizeof(*mem), GFP_KERNEL_ACCOUNT);
+	if (arg->flags & ~SVMRT_MEM_SMALL) {
+		svmrt_err(arg, "memory object with unknown flags %#x", arg->flags);
+		return -EINVAL;
+	}
+	mem = kzalloc(sizeof(*mem), SVMRT_GFP);
 	if (!mem)
 		return -ENOMEM;
 	mem->user = svmrt_user_get(current_uid());
@@ -143,6 +208,7 @@ int svmrt_mem_create(struct svmrt_create_mem *arg)
 	}
 	refcount_set(&mem->refs, 1);
 	mem->bytes = arg->bytes;
+	mem->small = arg->flags & SVMRT_MEM_SMALL;
 	mutex_init(&mem->lock);
 	xa_init_flags(&mem->pages, XA_FLAGS_ACCOUNT);
 	atomic_inc(&mem_count);
@@ -161,7 +227,7 @@ struct svmrt_mem *svmrt_mem_from_fd(int fd)
 		return mem;
 	if (file->f_op == &mem_fops) {
 		mem = file->private_data;
-		refcount_inc(&mem->refs);
+		svmrt_mem_hold(mem);
 	}
 	fput(file);
 	return mem;

@@ -1,48 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Nested page tables (APM volume 2, 15.25): as many levels as the host's own paging (D1), 4 KiB
- * leaves, filled when the guest first touches a page (D2). Table pages live until the VM goes, so
- * readers need no lock; writers hold vm->lock.
+ * Nested page tables (APM volume 2, 15.25): as many levels as the host's own paging (D1), with leaves
+ * of 4 KiB and 2 MiB. Here is the tree itself and the flush that makes a change of it true (D3);
+ * npt_map.c fills it, npt_zap.c takes away. Writers hold vm->lock. Readers hold it, too, or are in a
+ * section that a flush waits for: a slice, or svmrt_npt_read_begin() to _end().
  */
-#include <linux/highmem.h>
-#include <linux/mem_encrypt.h>
 #include <linux/smp.h>
 #include <asm/pgtable.h>
 #include "exit.h"
-#include "svmrt_priv.h"
-
-#define NPT_P		BIT_ULL(0)
-#define NPT_RW		BIT_ULL(1)
-#define NPT_US		BIT_ULL(2)	/* mandatory: nested walks are user accesses (15.25.5) */
-#define NPT_A		BIT_ULL(5)
-#define NPT_D		BIT_ULL(6)
-#define NPT_OWNED	BIT_ULL(9)	/* available to software: the VM frees this page */
-#define NPT_PA		GENMASK_ULL(51, 12)
-#define NPT_TABLE	(NPT_P | NPT_RW | NPT_US | NPT_A)
+#include "npt.h"
 
 static unsigned int npt_levels(void)
 {
 	return pgtable_l5_enabled() ? 5 : 4;
-}
-
-static unsigned int npt_index(u64 gpa, unsigned int level)
-{
-	return (gpa >> (12 + 9 * (level - 1))) & 511;
-}
-
-static u64 npt_entry(struct page *page, u64 flags)
-{
-	return __sme_set(page_to_phys(page)) | flags;
-}
-
-static struct page *npt_page(u64 entry)
-{
-	return pfn_to_page((__sme_clr(entry) & NPT_PA) >> PAGE_SHIFT);
-}
-
-static u64 *npt_next(u64 entry)
-{
-	return page_address(npt_page(entry));
 }
 
 int svmrt_npt_init(struct svmrt_vm *vm)
@@ -63,10 +33,12 @@ static void npt_free_table(struct svmrt_vm *vm, u64 *table, unsigned int level)
 	for (i = 0; i < 512; i++) {
 		if (!(table[i] & NPT_P))
 			continue;
-		if (level > 1)
+		if (level > 1 && !(table[i] & NPT_PS))
 			npt_free_table(vm, npt_next(table[i]), level - 1);
-		else if (table[i] & NPT_OWNED)
+		else if (table[i] & NPT_OWNED && level == 1)
 			svmrt_page_free(vm->user, npt_page(table[i]));
+		else if (table[i] & NPT_OWNED)
+			svmrt_huge_free(vm->user, npt_page(table[i]));
 	}
 	svmrt_page_free(vm->user, virt_to_page(table));
 	cond_resched();
@@ -78,130 +50,100 @@ void svmrt_npt_free(struct svmrt_vm *vm)
 		npt_free_table(vm, vm->npt_root, npt_levels());
 }
 
-/* The leaf slot of gpa, or NULL. alloc: build the tables on the way (under vm->lock). */
-static u64 *npt_leaf(struct svmrt_vm *vm, u64 gpa, bool alloc)
+u64 *svmrt_npt_find(struct svmrt_vm *vm, u64 gpa, unsigned int lowest, unsigned int *level)
 {
 	u64 *table = vm->npt_root;
-	unsigned int level;
+	unsigned int at;
 
-	for (level = npt_levels(); level > 1; level--) {
-		u64 *slot = &table[npt_index(gpa, level)];
+	for (at = npt_levels();; at--) {
+		u64 *slot = &table[npt_index(gpa, at)];
 		u64 entry = READ_ONCE(*slot);
 
-		if (!(entry & NPT_P)) {
-			struct page *page;
-
-			if (!alloc)
-				return NULL;
-			page = svmrt_page_alloc(vm->user);
-			if (IS_ERR(page))
-				return ERR_CAST(page);
-			entry = npt_entry(page, NPT_TABLE);
-			/* The zeroed table must be visible before the entry that leads to it. */
-			smp_store_release(slot, entry);
+		if (at == lowest || !(entry & NPT_P) || entry & NPT_PS) {
+			*level = at;
+			return slot;
 		}
 		table = npt_next(entry);
 	}
-	return &table[npt_index(gpa, 1)];
+}
+
+u64 *svmrt_npt_build(struct svmrt_vm *vm, u64 gpa, unsigned int level)
+{
+	unsigned int at;
+	u64 *slot;
+
+	for (;;) {
+		struct page *page;
+
+		slot = svmrt_npt_find(vm, gpa, level, &at);
+		if (at == level || *slot & NPT_P)
+			return slot;
+		page = svmrt_page_alloc(vm->user);
+		if (IS_ERR(page))
+			return ERR_CAST(page);
+		/* The zeroed table must be visible before the entry that leads to it. */
+		smp_store_release(slot, npt_entry(page, NPT_TABLE));
+	}
+}
+
+int svmrt_npt_split(struct svmrt_vm *vm, u64 *slot)
+{
+	struct page *page = svmrt_page_alloc(vm->user);
+	u64 entry = *slot, *table;
+	unsigned int i;
+
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	table = page_address(page);
+	for (i = 0; i < 512; i++)
+		table[i] = (entry & ~NPT_PS) + i * PAGE_SIZE;
+	smp_store_release(slot, npt_entry(page, NPT_TABLE));
+	return 0;
 }
 
 void *svmrt_npt_peek(struct svmrt_vm *vm, u64 gpa, bool write)
 {
-	u64 *slot, entry;
+	unsigned int level;
+	u64 entry;
 
 	if (gpa >> SVMRT_GPA_BITS)
 		return NULL;
-	slot = npt_leaf(vm, gpa, false);
-	if (!slot)
+	entry = READ_ONCE(*svmrt_npt_find(vm, gpa, 1, &level));
+	/* A 2 MiB leaf that a split has just replaced: the next look finds the table. */
+	if (!(entry & NPT_P) || (write && !(entry & NPT_RW)) || (level > 1 && !(entry & NPT_PS)))
 		return NULL;
-	entry = READ_ONCE(*slot);
-	if (!(entry & NPT_P) || (write && !(entry & NPT_RW)))
-		return NULL;
-	return page_address(npt_page(entry)) + offset_in_page(gpa);
+	return page_address(npt_page(entry)) + (gpa & (npt_span(level) - 1));
 }
 
-/*
- * D3: a present entry was replaced. Every vCPU of the VM that is in a slice leaves guest mode
- * before we go on (the IPI is only taken after #VMEXIT), and its next
- * entry sees the new generation and flushes.
- */
-static void npt_flush_others(struct svmrt_vm *vm)
+void svmrt_npt_read_begin(struct svmrt_vcpu *vcpu)
+{
+	local_irq_disable();
+	WRITE_ONCE(vcpu->cpu, smp_processor_id());
+	smp_mb(); /* cpu before any look at an entry; pairs with svmrt_npt_flush() */
+}
+
+void svmrt_npt_read_end(struct svmrt_vcpu *vcpu)
+{
+	smp_store_release(&vcpu->cpu, -1);
+	local_irq_enable();
+}
+
+void svmrt_npt_flush(struct svmrt_vm *vm)
 {
 	unsigned int i;
 
-	smp_mb(); /* the new entry before the look at vcpu->cpu; pairs with run.c:slice() */
+	WRITE_ONCE(vm->npt_generation, vm->npt_generation + 1);
+	cpumask_clear(&vm->flush_cpus);
+	smp_mb(); /* entry and generation before the look at cpu; pairs with run.c:slice() */
 	for (i = 0; i < SVMRT_MAX_VCPUS; i++) {
 		struct svmrt_vcpu *vcpu = vm->vcpus[i];
 		int cpu = vcpu ? READ_ONCE(vcpu->cpu) : -1;
 
 		if (cpu >= 0)
-			smp_call_function_single(cpu, svmrt_nop, NULL, 1);
+			cpumask_set_cpu(cpu, &vm->flush_cpus);
 	}
-}
-
-static int npt_map_cow(struct svmrt_vm *vm, struct svmrt_region *region, pgoff_t index, bool write,
-		       u64 *slot)
-{
-	struct page *source = svmrt_mem_page(region->mem, index, false);
-	struct page *own;
-	bool replaced = *slot & NPT_P;
-
-	if (IS_ERR(source))
-		return PTR_ERR(source);
-	if (source && !write) {
-		WRITE_ONCE(*slot, npt_entry(source, NPT_P | NPT_US | NPT_A));
-		return 0;
-	}
-	own = svmrt_page_alloc(vm->user);
-	if (IS_ERR(own))
-		return PTR_ERR(own);
-	if (source)
-		copy_page(page_address(own), page_address(source));
-	smp_wmb(); /* contents before the entry that shows them */
-	WRITE_ONCE(*slot, npt_entry(own, NPT_P | NPT_RW | NPT_US | NPT_A | NPT_D | NPT_OWNED));
-	if (replaced) {
-		WRITE_ONCE(vm->npt_generation, vm->npt_generation + 1);
-		npt_flush_others(vm);
-	}
-	return 0;
-}
-
-static int npt_map(struct svmrt_vm *vm, u64 gpa, bool write)
-{
-	struct svmrt_region *region = svmrt_region_find(vm, gpa);
-	struct page *page;
-	pgoff_t index;
-	u64 *slot;
-
-	if (!region)
-		return -ENOENT;
-	if (write && region->mode == SVMRT_MAP_RO)
-		return -EACCES;
-	slot = npt_leaf(vm, gpa, true);
-	if (IS_ERR(slot))
-		return PTR_ERR(slot);
-	if (*slot & NPT_P && (!write || *slot & NPT_RW))
-		return 0;	/* another vCPU was faster */
-
-	index = (region->offset + (gpa - region->gpa)) >> PAGE_SHIFT;
-	if (region->mode == SVMRT_MAP_COW)
-		return npt_map_cow(vm, region, index, write, slot);
-	page = svmrt_mem_page(region->mem, index, true);
-	if (IS_ERR(page))
-		return PTR_ERR(page);
-	WRITE_ONCE(*slot, npt_entry(page, NPT_P | NPT_US | NPT_A | NPT_D |
-				    (region->mode == SVMRT_MAP_SHARED ? NPT_RW : 0)));
-	return 0;
-}
-
-int svmrt_npt_populate(struct svmrt_vm *vm, u64 gpa, bool write)
-{
-	int err;
-
-	if (gpa >> SVMRT_GPA_BITS)
-		return -ENOENT;
-	mutex_lock(&vm->lock);
-	err = npt_map(vm, gpa, write);
-	mutex_unlock(&vm->lock);
-	return err;
+	/* An IPI is taken after #VMEXIT with interrupts on: that vCPU plans its TLB again. */
+	preempt_disable();
+	smp_call_function_many(&vm->flush_cpus, svmrt_nop, NULL, true);
+	preempt_enable();
 }

@@ -27,6 +27,20 @@ static const struct { u32 first, last; } switched_msrs[] = {
 	{ 0xc0000100, 0xc0000102 },	/* FS.base, GS.base, KERNEL_GS_BASE */
 };
 
+/* `count` rows of the caller's; as vmemdup_user(), but charged. */
+static void *dup_user(u64 from, u32 count, size_t row_bytes)
+{
+	void *rows = kvmalloc_array(count, row_bytes, SVMRT_GFP);
+
+	if (!rows)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(rows, u64_to_user_ptr(from), count * row_bytes)) {
+		kvfree(rows);
+		return ERR_PTR(-EFAULT);
+	}
+	return rows;
+}
+
 /* ---- Exit rules ---- */
 
 static bool is_host_event(int slot)
@@ -117,7 +131,7 @@ static int set_rules(struct svmrt_vm *vm, struct svmrt_policy *arg)
 		};
 	if (!arg->rule_count)
 		return 0;
-	rules = vmemdup_user(u64_to_user_ptr(arg->rules), arg->rule_count * sizeof(*rules));
+	rules = dup_user(arg->rules, arg->rule_count, sizeof(*rules));
 	if (IS_ERR(rules))
 		return PTR_ERR(rules);
 	for (i = 0; i < arg->rule_count && !err; i++)
@@ -151,7 +165,7 @@ static int hash_cpuid(struct svmrt_vm *vm)
 {
 	u32 size = roundup_pow_of_two(vm->cpuid_count * 2), i, slot;
 
-	vm->cpuid_hash = kvcalloc(size, sizeof(*vm->cpuid_hash), GFP_KERNEL_ACCOUNT);
+	vm->cpuid_hash = kvcalloc(size, sizeof(*vm->cpuid_hash), SVMRT_GFP);
 	if (!vm->cpuid_hash)
 		return -ENOMEM;
 	vm->cpuid_hash_mask = size - 1;
@@ -174,7 +188,7 @@ static int set_cpuid(struct svmrt_vm *vm, struct svmrt_policy *arg)
 
 	if (!arg->cpuid_count)
 		return 0;
-	rows = vmemdup_user(u64_to_user_ptr(arg->cpuid), arg->cpuid_count * sizeof(*rows));
+	rows = dup_user(arg->cpuid, arg->cpuid_count, sizeof(*rows));
 	if (IS_ERR(rows))
 		return PTR_ERR(rows);
 	vm->cpuid = rows;
@@ -228,7 +242,7 @@ static int set_msrs(struct svmrt_vm *vm, struct svmrt_policy *arg)
 
 	if (!arg->msr_count)
 		return 0;
-	rows = vmemdup_user(u64_to_user_ptr(arg->msrs), arg->msr_count * sizeof(*rows));
+	rows = dup_user(arg->msrs, arg->msr_count, sizeof(*rows));
 	if (IS_ERR(rows))
 		return PTR_ERR(rows);
 	vm->msrs = rows;
@@ -294,7 +308,7 @@ static int set_msrpm(struct svmrt_vm *vm, struct svmrt_policy *arg)
 	u8 *map;
 	u32 pair;
 
-	vm->msrpm = alloc_pages(GFP_KERNEL_ACCOUNT, 1);
+	vm->msrpm = alloc_pages(SVMRT_GFP, 1);
 	if (!vm->msrpm)
 		return -ENOMEM;
 	map = page_address(vm->msrpm);

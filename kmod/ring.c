@@ -5,26 +5,34 @@
  * and `lossless` are fetched once per use.
  */
 #include <linux/poll.h>
+#include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <asm/msr.h>
 #include <asm/svm.h>
 #include "mode.h"
 #include "svmrt_priv.h"
 
+/*
+ * Pages of our own under one kernel mapping: unlike vmalloc_user's they are charged to the memory
+ * cgroup, and one by one to the user.
+ */
 int svmrt_ring_init(struct svmrt_vcpu *vcpu, u32 entries)
 {
-	unsigned long bytes = 2 * PAGE_SIZE + PAGE_ALIGN(entries * sizeof(struct svmrt_event));
-	int err;
+	u32 count = 2 + DIV_ROUND_UP(entries * sizeof(struct svmrt_event), PAGE_SIZE);
 
-	err = svmrt_charge(vcpu->vm->user, bytes >> PAGE_SHIFT);
-	if (err)
-		return err;
-	vcpu->shared = vmalloc_user(bytes);
-	if (!vcpu->shared) {
-		svmrt_uncharge(vcpu->vm->user, bytes >> PAGE_SHIFT);
+	vcpu->shared_pages = kvcalloc(count, sizeof(*vcpu->shared_pages), SVMRT_GFP);
+	if (!vcpu->shared_pages)
 		return -ENOMEM;
+	for (; vcpu->shared_count < count; vcpu->shared_count++) {
+		struct page *page = svmrt_page_alloc(vcpu->vm->user);
+
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		vcpu->shared_pages[vcpu->shared_count] = page;
 	}
-	vcpu->shared_pages = bytes >> PAGE_SHIFT;
+	vcpu->shared = vmap(vcpu->shared_pages, count, VM_MAP, PAGE_KERNEL);
+	if (!vcpu->shared)
+		return -ENOMEM;
 	vcpu->run = vcpu->shared;
 	vcpu->ring = vcpu->shared + PAGE_SIZE;
 	vcpu->records = vcpu->shared + 2 * PAGE_SIZE;
@@ -34,10 +42,19 @@ int svmrt_ring_init(struct svmrt_vcpu *vcpu, u32 entries)
 
 void svmrt_ring_free(struct svmrt_vcpu *vcpu)
 {
-	if (!vcpu->shared)
-		return;
-	vfree(vcpu->shared);
-	svmrt_uncharge(vcpu->vm->user, vcpu->shared_pages);
+	u32 i;
+
+	vunmap(vcpu->shared);
+	for (i = 0; i < vcpu->shared_count; i++)
+		svmrt_page_free(vcpu->vm->user, vcpu->shared_pages[i]);
+	kvfree(vcpu->shared_pages);
+}
+
+int svmrt_ring_mmap(struct svmrt_vcpu *vcpu, struct vm_area_struct *vma)
+{
+	int err = vm_map_pages(vma, vcpu->shared_pages, vcpu->shared_count);
+
+	return err == -ENXIO ? -EINVAL : err;	/* not all of it lies within the pages */
 }
 
 /* A tail that makes no sense counts as a full ring. */

@@ -169,7 +169,7 @@ static enum svmrt_leave slice(struct svmrt_vcpu *vcpu)
 	if (!host->claimed)
 		goto out;
 	WRITE_ONCE(vcpu->cpu, smp_processor_id());
-	smp_mb(); /* cpu before the look at nested entries and kicks; pairs with npt.c and kick */
+	smp_mb(); /* cpu before the look at nested entries and kicks; pairs with flush and kick */
 	vcpu->stats.slices++;
 	if (svmrt_barrier_due(&host->last_vcpu, vcpu->id))
 		predictor_barrier();
@@ -211,6 +211,16 @@ static bool interrupted(struct svmrt_vcpu *vcpu)
 	return atomic_read(&vcpu->kicked) || signal_pending(current);
 }
 
+/* A page cannot be had. RUN fails and says so in the run page; nothing of the guest is lost. */
+static int no_page(struct svmrt_vcpu *vcpu, int err)
+{
+	snprintf(vcpu->run->text, sizeof(vcpu->run->text), "no page for guest physical %#llx: %s",
+		 vcpu->populate_gpa, err == -EDQUOT ?
+		 "the user's pages are used up (max_pages_per_user of svmrt.ko)" :
+		 "the host's memory or the memory cgroup of this process is full");
+	return err;
+}
+
 /*
  * First touch. A page of a region: made present, and the guest goes on. Anything else is a nested
  * page fault of the guest's own, and the exit policy decides.
@@ -225,10 +235,10 @@ static int populate(struct svmrt_vcpu *vcpu, enum svmrt_leave *leave)
 		return 0;
 	}
 	if (err != -ENOENT && err != -EACCES)
-		return err;
-	local_irq_disable();
+		return no_page(vcpu, err);
+	svmrt_npt_read_begin(vcpu);
 	*leave = svmrt_handle_npf(vcpu);
-	local_irq_enable();
+	svmrt_npt_read_end(vcpu);
 	return 0;
 }
 
@@ -243,7 +253,7 @@ static int populate_code(struct svmrt_vcpu *vcpu, enum svmrt_leave *leave)
 		return 0;
 	}
 	if (err != -ENOENT)
-		return err;
+		return no_page(vcpu, err);
 	snprintf(vcpu->text, sizeof(vcpu->text),
 		 "cannot read the instruction at RIP %#llx: its page walk leads to %#llx, where no memory is",
 		 vmcb_get_RIP(vcpu->vmcb), vcpu->populate_gpa);
@@ -377,10 +387,14 @@ static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 		if (code != 0x7b || vmcb_get_EXITINFO1(vmcb) & SVMRT_IOIO_STR) {
 			u8 insn[SVMRT_FETCH_BYTES];
 
+			svmrt_npt_read_begin(vcpu);
 			run->insn_bytes = svmrt_guest_fetch(vcpu, insn, &missing);
+			run->next_rip = svmrt_next_rip(vcpu, code, &missing);
+			svmrt_npt_read_end(vcpu);
 			memcpy(run->insn, insn, sizeof(run->insn));
+		} else {
+			run->next_rip = vmcb_get_EXITINFO2(vmcb);
 		}
-		run->next_rip = svmrt_next_rip(vcpu, code, &missing);
 	}
 	if (reason == SVMRT_RUN_BROKEN)
 		memcpy(run->text, vcpu->text, sizeof(run->text));

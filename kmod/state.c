@@ -203,7 +203,7 @@ int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *sta
 		snprintf(error, SVMRT_ERROR_BYTES, "RAX and RSP belong to the VMCB: zero here");
 		return -EINVAL;
 	}
-	vcpu->xstate_alloc = kvzalloc(svmrt_xsave_bytes + 64, GFP_KERNEL_ACCOUNT);
+	vcpu->xstate_alloc = kvzalloc(svmrt_xsave_bytes + 64, SVMRT_GFP);
 	if (!vcpu->xstate_alloc)
 		return -ENOMEM;
 	vcpu->xstate = PTR_ALIGN(vcpu->xstate_alloc, 64);

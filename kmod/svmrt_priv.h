@@ -30,6 +30,14 @@
 /* Fill the `error` member of an ioctl struct; the caller copies it to user space. */
 #define svmrt_err(arg, ...) snprintf((arg)->error, sizeof((arg)->error), __VA_ARGS__)
 
+/*
+ * For everything that a caller can have much of: charged to its memory cgroup, and where that or the
+ * host is full the call fails. Without RETRY_MAYFAIL the OOM killer would choose somebody first.
+ */
+#define SVMRT_GFP (GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define SVMRT_HUGE_BYTES (2ULL << 20)
+#define SVMRT_HUGE_PAGES 512u
+
 /* ---- user.c: pages counted per user ---- */
 struct svmrt_user;
 struct svmrt_user *svmrt_user_get(kuid_t uid);
@@ -37,6 +45,9 @@ void svmrt_user_put(struct svmrt_user *user);
 /* Zeroed page charged to the user and to the memory cgroup, or ERR_PTR(-ENOMEM / -EDQUOT). */
 struct page *svmrt_page_alloc(struct svmrt_user *user);
 void svmrt_page_free(struct svmrt_user *user, struct page *page);
+/* 2 MiB in one piece, of 512 pages that may be freed one by one; NULL: take single pages. */
+struct page *svmrt_huge_alloc(struct svmrt_user *user);
+void svmrt_huge_free(struct svmrt_user *user, struct page *page);
 int svmrt_charge(struct svmrt_user *user, unsigned long pages);
 void svmrt_uncharge(struct svmrt_user *user, unsigned long pages);
 u64 svmrt_pages_in_use(void);
@@ -64,18 +75,23 @@ struct svmrt_mem;
 int svmrt_mem_create(struct svmrt_create_mem *arg);
 struct svmrt_mem *svmrt_mem_from_fd(int fd);	/* takes a reference, or ERR_PTR */
 void svmrt_mem_put(struct svmrt_mem *mem);
+void svmrt_mem_hold(struct svmrt_mem *mem);
 u64 svmrt_mem_bytes(const struct svmrt_mem *mem);
 /* Page `index`, owned by the object; NULL if absent and !alloc; ERR_PTR if it cannot be had. */
 struct page *svmrt_mem_page(struct svmrt_mem *mem, pgoff_t index, bool alloc);
+/* The first of 512 pages in one piece, allocated if nothing is there yet; NULL: there is no such. */
+struct page *svmrt_mem_huge(struct svmrt_mem *mem, pgoff_t first);
+bool svmrt_mem_has_any(struct svmrt_mem *mem, pgoff_t index, unsigned long pages);
 unsigned int svmrt_mem_count(void);
 
-/* ---- vm.c, npt.c ---- */
+/* ---- vm.c, region.c, npt.c, npt_map.c (see npt.h, too) ---- */
 struct svmrt_region {
 	u64 gpa;
 	u64 bytes;
 	u64 offset;
 	u32 mode;
 	struct svmrt_mem *mem;
+	unsigned long *dirty;		/* dirty.c: one bit a page, or NULL: not tracked */
 };
 
 struct svmrt_policy_slot {
@@ -94,6 +110,7 @@ struct svmrt_vm {
 	u32 region_count, region_room;
 	u64 *npt_root;
 	u64 npt_generation;		/* counts replaced entries: pointers from before are stale */
+	struct cpumask flush_cpus;	/* svmrt_npt_flush()'s */
 	bool policy_set;
 	struct svmrt_policy_slot policy[SVMRT_SLOTS];
 	struct svmrt_cpuid_row *cpuid;	/* keep[] resolved into set[]; sorted */
@@ -119,9 +136,11 @@ void svmrt_npt_free(struct svmrt_vm *vm);
  * to read-only memory), -ENOMEM or -EDQUOT. May sleep; takes vm->lock.
  */
 int svmrt_npt_populate(struct svmrt_vm *vm, u64 gpa, bool write);
-/* Kernel address of the byte at gpa if its page is present (and writable), else NULL. No sleep. */
+/*
+ * Kernel address of the byte at gpa if its page is present (and writable), else NULL. No sleep. Valid
+ * under vm->lock, or until the end of the slice or of the section that read_begin opened.
+ */
 void *svmrt_npt_peek(struct svmrt_vm *vm, u64 gpa, bool write);
-int svmrt_vm_read_write(struct svmrt_vm *vm, struct svmrt_access *arg);
 
 /* ---- vcpu.c and the files that run it ---- */
 struct svmrt_vcpu {
@@ -141,14 +160,15 @@ struct svmrt_vcpu {
 	u32 dr_intercepts;		/* word 1 as the template wants it */
 	u64 *msr_values;		/* one per MSR row with STORE; index as in vm->msrs */
 
-	void *shared;			/* vmalloc_user: run page, ring page, records */
+	struct page **shared_pages;	/* run page, ring page, records */
+	u32 shared_count;
+	void *shared;			/* the same, mapped */
 	struct svmrt_run_page *run;
 	struct svmrt_ring *ring;
 	struct svmrt_event *records;
 	u32 ring_entries;
 	u64 ring_head;			/* kernel's own copies: the shared page is hostile */
 	u64 ring_woken;
-	u64 shared_pages;
 
 	u64 pending_event;		/* EVENTINJ to deliver at the next entry, or 0 */
 	bool halted;
@@ -170,6 +190,10 @@ struct svmrt_vcpu {
 	u32 sample_count[SVMRT_SLOTS];
 	struct svmrt_stats stats;
 };
+
+/* A section outside of slices in which this vCPU may look at guest memory: interrupts are off. */
+void svmrt_npt_read_begin(struct svmrt_vcpu *vcpu);
+void svmrt_npt_read_end(struct svmrt_vcpu *vcpu);
 
 int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg);
 unsigned int svmrt_vcpu_count(void);
@@ -217,6 +241,7 @@ void svmrt_state_export(const struct svmrt_vcpu *vcpu, struct svmrt_vcpu_state *
 /* ring.c */
 int svmrt_ring_init(struct svmrt_vcpu *vcpu, u32 entries);
 void svmrt_ring_free(struct svmrt_vcpu *vcpu);
+int svmrt_ring_mmap(struct svmrt_vcpu *vcpu, struct vm_area_struct *vma);
 bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu);	/* lossless and full */
 bool svmrt_ring_unread(struct svmrt_vcpu *vcpu);
 void svmrt_ring_wake(struct svmrt_vcpu *vcpu);

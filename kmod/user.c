@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pages counted per user. Guest memory cannot be swapped and the OOM killer does not see it, so
- * every page is charged to the memory cgroup (__GFP_ACCOUNT) and to the user against a parameter.
+ * every page is charged to the memory cgroup and to the user against a parameter. A limit that is
+ * reached fails the call (SVMRT_GFP); it makes nobody a victim.
  */
 #include <linux/gfp.h>
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include "svmrt_priv.h"
@@ -42,7 +44,7 @@ struct svmrt_user *svmrt_user_get(kuid_t uid)
 	list_for_each_entry(user, &users, link)
 		if (uid_eq(user->uid, uid))
 			goto found;
-	user = kzalloc(sizeof(*user), GFP_KERNEL);
+	user = kzalloc(sizeof(*user), SVMRT_GFP);
 	if (!user) {
 		user = ERR_PTR(-ENOMEM);
 		goto out;
@@ -90,12 +92,38 @@ struct page *svmrt_page_alloc(struct svmrt_user *user)
 
 	if (err)
 		return ERR_PTR(err);
-	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
+	page = alloc_page(SVMRT_GFP | __GFP_ZERO);
 	if (!page) {
 		svmrt_uncharge(user, 1);
 		return ERR_PTR(-ENOMEM);
 	}
 	return page;
+}
+
+struct page *svmrt_huge_alloc(struct svmrt_user *user)
+{
+	const unsigned int order = ilog2(SVMRT_HUGE_PAGES);
+	struct page *page;
+
+	if (svmrt_charge(user, SVMRT_HUGE_PAGES))
+		return NULL;
+	/* It is only an attempt: no effort that somebody else's memory would pay for. */
+	page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_NORETRY, order);
+	if (!page) {
+		svmrt_uncharge(user, SVMRT_HUGE_PAGES);
+		return NULL;
+	}
+	split_page(page, order);
+	return page;
+}
+
+void svmrt_huge_free(struct svmrt_user *user, struct page *page)
+{
+	unsigned int i;
+
+	for (i = 0; i < SVMRT_HUGE_PAGES; i++)
+		put_page(page + i);
+	svmrt_uncharge(user, SVMRT_HUGE_PAGES);
 }
 
 void svmrt_page_free(struct svmrt_user *user, struct page *page)

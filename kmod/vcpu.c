@@ -10,7 +10,6 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vmalloc.h>
 #include "ioctl.h"
 #include "svmrt_priv.h"
 
@@ -55,7 +54,7 @@ static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-	return remap_vmalloc_range(vma, vcpu->shared, vma->vm_pgoff);
+	return svmrt_ring_mmap(vcpu, vma);
 }
 
 static __poll_t vcpu_poll(struct file *file, poll_table *table)
@@ -77,7 +76,7 @@ static int vcpu_stats(struct svmrt_vcpu *vcpu, struct svmrt_stats __user *user)
 		return -EFAULT;
 	if (size != sizeof(*copy))
 		return -EINVAL;
-	copy = kmemdup(&vcpu->stats, sizeof(*copy), GFP_KERNEL);
+	copy = kmemdup(&vcpu->stats, sizeof(*copy), SVMRT_GFP);
 	if (!copy)
 		return -ENOMEM;
 	copy->size = sizeof(*copy);
@@ -100,7 +99,7 @@ static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
 
 	if (!mutex_trylock(&vcpu->lock))
 		return -EBUSY;
-	copy = kvzalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	copy = kvzalloc(sizeof(*copy), SVMRT_GFP);
 	if (!copy) {
 		mutex_unlock(&vcpu->lock);
 		return -ENOMEM;
@@ -156,7 +155,7 @@ static int vcpu_init_msrs(struct svmrt_vcpu *vcpu)
 	const struct svmrt_vm *vm = vcpu->vm;
 	u32 i;
 
-	vcpu->msr_values = kvcalloc(vm->msr_count, sizeof(*vcpu->msr_values), GFP_KERNEL_ACCOUNT);
+	vcpu->msr_values = kvcalloc(vm->msr_count, sizeof(*vcpu->msr_values), SVMRT_GFP);
 	if (!vcpu->msr_values)
 		return -ENOMEM;
 	for (i = 0; i < vm->msr_count; i++)
@@ -191,7 +190,7 @@ static int vcpu_init(struct svmrt_vcpu *vcpu, struct svmrt_create_vcpu *arg)
 	struct image_copy *copy;
 	int err;
 
-	copy = kvzalloc(sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	copy = kvzalloc(sizeof(*copy), SVMRT_GFP);
 	if (!copy)
 		return -ENOMEM;
 	err = -EFAULT;
@@ -238,7 +237,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	struct svmrt_vcpu *vcpu;
 	int err, fd;
 
-	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	vcpu = kzalloc(sizeof(*vcpu), SVMRT_GFP);
 	if (!vcpu)
 		return -ENOMEM;
 	atomic_inc(&vcpu_count);

@@ -65,7 +65,10 @@ static int svmrt_info(const struct engine *engine, struct svmrt_info *info,
 static int svmrt_create_mem(const struct engine *engine, uint64_t bytes,
 			    struct engine_error *error)
 {
-	struct svmrt_create_mem create = { .size = sizeof(create), .bytes = bytes };
+	/* A template's contents have holes; what VMs make of them is their own memory. */
+	struct svmrt_create_mem create = {
+		.size = sizeof(create), .flags = SVMRT_MEM_SMALL, .bytes = bytes,
+	};
 	int fd = open_device(engine, error), mem;
 
 	if (fd < 0)

@@ -94,8 +94,8 @@ void template_unload(struct template *template)
 	free(template);
 }
 
-/* Copies the pages of all runs; regions lie one after another in the object. */
-static void place_runs(const struct svmt_view *view, uint8_t *memory)
+/* Copies the pages of all runs; regions lie one after another in the object. 0, or an errno. */
+static int place_runs(const struct svmt_view *view, uint8_t *memory)
 {
 	const struct svmt_region *region = view->regions, *end = region + view->region_count;
 	uint64_t offset = 0;	/* of `region` in the object */
@@ -103,17 +103,29 @@ static void place_runs(const struct svmt_view *view, uint8_t *memory)
 	for (uint32_t i = 0; i < view->run_count; i++) {
 		const struct svmt_run *run = &view->runs[i];
 
-		for (uint32_t page = 0; page < run->pages; page++) {
+		for (uint32_t page = 0, there = 0; page < run->pages; page++) {
 			uint64_t gpa = run->gpa + (uint64_t)page * SVMT_PAGE_BYTES;
+			uint8_t *to;
 
-			while (region < end && gpa - region->gpa >= region->bytes)
+			while (region < end && gpa - region->gpa >= region->bytes) {
 				offset += (region++)->bytes;
+				there = page;
+			}
 			if (region == end)
-				return;
-			memcpy(memory + offset + (gpa - region->gpa),
-			       svmt_blob_page(view, run->blob_page + page), SVMT_PAGE_BYTES);
+				return 0;
+			to = memory + offset + (gpa - region->gpa);
+			if (page == there) {
+				/* A page that cannot be had is an error here, but SIGBUS in memcpy(). */
+				uint64_t left = region->gpa + region->bytes - gpa;
+				uint64_t bytes = (uint64_t)(run->pages - page) * SVMT_PAGE_BYTES;
+
+				if (madvise(to, bytes < left ? bytes : left, MADV_POPULATE_WRITE))
+					return errno == EFAULT ? ENOMEM : errno;
+			}
+			memcpy(to, svmt_blob_page(view, run->blob_page + page), SVMT_PAGE_BYTES);
 		}
 	}
+	return 0;
 }
 
 int template_place(struct template *template, struct engine_error *error)
@@ -121,7 +133,7 @@ int template_place(struct template *template, struct engine_error *error)
 	const struct engine *engine = template->daemon->engine;
 	uint64_t bytes = template->memory_bytes;
 	void *memory;
-	int fd;
+	int fd, failed;
 
 	if (template->mem_fd >= 0 || !bytes)
 		return 0;
@@ -136,8 +148,12 @@ int template_place(struct template *template, struct engine_error *error)
 	}
 	/* Guest memory does not belong in a core dump of the daemon. */
 	madvise(memory, bytes, MADV_DONTDUMP);
-	place_runs(&template->view, memory);
+	failed = place_runs(&template->view, memory);
 	munmap(memory, bytes);
+	if (failed) {
+		close(fd);
+		return engine_fail(error, failed, "memory for the template's contents", "");
+	}
 	template->mem_fd = fd;
 	return 0;
 }

@@ -109,6 +109,18 @@ static bool after_run(struct vcpu *vcpu)
 	}
 }
 
+/* RUN itself failed. Without memory for a page of the guest, the run page says which and why. */
+static void run_failed(struct vcpu *vcpu, int number)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+	const char *name = strerrorname_np(number);
+
+	run->text[sizeof(run->text) - 1] = '\0';
+	snprintf(vcpu->end.text, sizeof(vcpu->end.text), "SVMRT_VCPU_RUN: %s (%s)",
+		 (number == ENOMEM || number == EDQUOT) && run->text[0] ? run->text :
+		 strerror(number), name ? name : "unknown error");
+}
+
 static void run_until_end(struct vcpu *vcpu)
 {
 	const struct engine *engine = vcpu->vm->daemon->engine;
@@ -124,8 +136,7 @@ static void run_until_end(struct vcpu *vcpu)
 		if (engine->run(vcpu->fd) < 0) {
 			if (errno == EINTR)
 				continue;
-			snprintf(vcpu->end.text, sizeof(vcpu->end.text), "SVMRT_VCPU_RUN: %s",
-				 strerror(errno));
+			run_failed(vcpu, errno);
 			vcpu->end.reason = VM_END_BROKEN;
 			return;
 		}

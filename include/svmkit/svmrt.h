@@ -133,17 +133,20 @@ struct svmrt_create_vm {
 
 struct svmrt_create_mem {
 	__u32 size;
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* SVMRT_MEM_* */
 	__u64 bytes;		/* multiple of 4096 */
 	char error[SVMRT_ERROR_BYTES];
 };
+/* Only 4 KiB pages: for contents with holes. Without it, 2 MiB appear at once where they can be had. */
+#define SVMRT_MEM_SMALL 1u
 
 /* ---- VM fd ---- */
 
 enum svmrt_map_mode {
 	SVMRT_MAP_SHARED = 0,	/* the object's pages, writable */
 	SVMRT_MAP_RO = 1,	/* the object's pages; a guest write is an NPF exit */
-	SVMRT_MAP_COW = 2,	/* the object's pages until the guest writes; then a private copy */
+	SVMRT_MAP_COW = 2,	/* the object's pages until the guest writes; then a private copy.
+				 * Where the object has none: private zeroed memory at once */
 };
 
 struct svmrt_map {
@@ -154,6 +157,43 @@ struct svmrt_map {
 	__u64 offset;		/* into the memory object, bytes, multiple of 4096 */
 	__s32 mem_fd;
 	__u32 mode;		/* enum svmrt_map_mode */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/*
+ * SVMRT_VM_UNMAP: no region is at [gpa, gpa + bytes) any more; one that is there in part is cut.
+ * SVMRT_VM_ZAP: regions stay, but what the guest made of them goes: private copies are dropped and
+ * the next touch finds the memory object's contents again. When either returns, no vCPU can reach
+ * the old pages, and memory that only this VM used is free.
+ */
+struct svmrt_range {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 gpa;		/* multiple of 4096 */
+	__u64 bytes;		/* multiple of 4096, not 0 */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+enum svmrt_dirty_op {
+	SVMRT_DIRTY_START = 1,	/* from now on; every page is clean */
+	SVMRT_DIRTY_STOP = 2,
+	SVMRT_DIRTY_HARVEST = 3, /* tell which pages were written to, and call them clean */
+	SVMRT_DIRTY_RESET = 4,	/* call them clean without telling */
+};
+
+/*
+ * Writes of guests and of SVMRT_VM_ACCESS are tracked, in pages of 4096 bytes; what user space writes
+ * through its own mapping of a memory object is not.
+ */
+struct svmrt_dirty {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u32 op;		/* enum svmrt_dirty_op */
+	__u32 reserved;
+	__u64 gpa;		/* START, STOP: in the region. Else: a multiple of 64 pages from its start */
+	__u64 bytes;		/* HARVEST, RESET: whole pages, not beyond the region */
+	__u64 bitmap;		/* HARVEST: user address, 8 bytes for each 64 pages; bit 0 is the first */
+	__u64 dirty_pages;	/* out, HARVEST and RESET: bits that were set */
 	char error[SVMRT_ERROR_BYTES];
 };
 
@@ -231,7 +271,7 @@ struct svmrt_run_page {
 	__u8 insn_bytes;	/* bytes of insn[] that could be fetched at CS:RIP */
 	__u8 insn[15];
 	__u64 inject;		/* EVENTINJ format; only exceptions (type 3) are taken */
-	char text[SVMRT_ERROR_BYTES];
+	char text[SVMRT_ERROR_BYTES];	/* for BROKEN; also when RUN fails with ENOMEM or EDQUOT */
 };
 
 /* Second page of the mapping: the event ring's header. Records follow from the third page. */
@@ -293,6 +333,9 @@ struct svmrt_vcpu_image {
 #define SVMRT_VM_POLICY		_IOWR(SVMRT_IOC, 0x11, struct svmrt_policy)
 #define SVMRT_VM_CREATE_VCPU	_IOWR(SVMRT_IOC, 0x12, struct svmrt_create_vcpu) /* -> vCPU fd */
 #define SVMRT_VM_ACCESS		_IOWR(SVMRT_IOC, 0x13, struct svmrt_access)
+#define SVMRT_VM_UNMAP		_IOWR(SVMRT_IOC, 0x18, struct svmrt_range)
+#define SVMRT_VM_ZAP		_IOWR(SVMRT_IOC, 0x19, struct svmrt_range)
+#define SVMRT_VM_DIRTY		_IOWR(SVMRT_IOC, 0x1a, struct svmrt_dirty)
 #define SVMRT_VCPU_RUN		_IO(SVMRT_IOC, 0x20)
 #define SVMRT_VCPU_KICK		_IO(SVMRT_IOC, 0x21)	/* from any thread */
 #define SVMRT_VCPU_STATS	_IOWR(SVMRT_IOC, 0x22, struct svmrt_stats)	/* from any thread */

@@ -244,6 +244,35 @@ static int call_access(struct fuzz *f)
 	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_ACCESS, fuzz_pointer(f, &access));
 }
 
+static int call_range(struct fuzz *f)
+{
+	struct svmrt_range range = {
+		.size = sizeof(range), .gpa = page_value(f, FUZZ_RAM_BYTES * 2),
+		.bytes = page_value(f, FUZZ_RAM_BYTES),
+	};
+
+	bend(f, &range, sizeof(range));
+	return call(f, fuzz_pick(f, FUZZ_VM), fuzz_chance(f, 70) ? SVMRT_VM_ZAP : SVMRT_VM_UNMAP,
+		    fuzz_pointer(f, &range));
+}
+
+static int call_dirty(struct fuzz *f)
+{
+	static uint64_t bitmap[8192];
+	struct svmrt_dirty dirty = {
+		.size = sizeof(dirty), .op = 1 + fuzz_below(f, 4), .gpa = page_value(f, FUZZ_RAM_BYTES),
+		.bytes = page_value(f, FUZZ_RAM_BYTES),
+	};
+
+	if (fuzz_chance(f, 70))
+		dirty.gpa = 0;
+	bend(f, &dirty, sizeof(dirty));
+	dirty.bitmap = (uintptr_t)fuzz_pointer(f, bitmap);
+	if (dirty.bytes > sizeof(bitmap) * 8 * 4096)
+		dirty.bytes = sizeof(bitmap) * 8 * 4096;
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_DIRTY, fuzz_pointer(f, &dirty));
+}
+
 /* ---- vCPU calls ---- */
 
 static void write_input(struct fuzz *f, uint8_t *at, size_t bytes)
@@ -319,6 +348,7 @@ static int call_wrong(struct fuzz *f)
 	static const unsigned long requests[] = {
 		SVMRT_INFO, SVMRT_CREATE_VM, SVMRT_CREATE_MEM, SVMRT_VM_MAP, SVMRT_VM_POLICY,
 		SVMRT_VM_CREATE_VCPU, SVMRT_VM_ACCESS, SVMRT_VCPU_STATS, SVMRT_VCPU_IMAGE,
+		SVMRT_VM_UNMAP, SVMRT_VM_ZAP, SVMRT_VM_DIRTY,
 	};
 	/* On pages of its own, so that a struct of random addresses can only hit itself. */
 	static uint64_t buffer[1024];
@@ -443,6 +473,8 @@ static const struct {
 	{ "VM_POLICY", call_policy, 4 },
 	{ "VM_CREATE_VCPU", call_vcpu, 6 },
 	{ "VM_ACCESS", call_access, 6 },
+	{ "VM_ZAP or UNMAP", call_range, 5 },
+	{ "VM_DIRTY", call_dirty, 6 },
 	{ "a guest", make_guest, 6 },
 	{ "VCPU_RUN", call_run, 20 },
 	{ "VCPU_KICK", call_kick, 2 },
