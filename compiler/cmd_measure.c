@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "id_block.h"
+#include "igvm_convert.h"
 #include "load.h"
 #include "measure.h"
 #include "output.h"
@@ -16,7 +17,8 @@ static const char usage[] =
 	"                    [--author-key KEY]] [-D NAME=VALUE]... [-W [no-|error=]NAME]...\n"
 	"                    [--diagnostics=text|json] FILE\n"
 	"\n"
-	"Print the launch digest of the confidential guest that FILE describes: a spec or a template.\n"
+	"Print the launch digest of the confidential guest that FILE describes: a spec, a template\n"
+	"or an IGVM file.\n"
 	"SEV-SNP: 96 hexadecimal digits (SHA-384); SEV-ES: 64 (SHA-256).\n"
 	"\n"
 	"  --trace                one line for each page before: GPA, type, digest of the contents,\n"
@@ -170,12 +172,66 @@ static void measure_spec(struct comp *c, void *argument)
 	job->status = run_measure(job, &source, &c->spec.launch.head);
 }
 
-static int measure_file(struct job *job)
+static int measure_view(struct job *job, const struct svmt_view *view)
 {
 	struct measure_source source;
+
+	if (!view->launch)
+		return not_confidential(job);
+	measure_template(&source, view);
+	return run_measure(job, &source, view->launch);
+}
+
+static int measure_igvm(struct job *job)
+{
+	struct igvm_import import;
+	struct svmt_error error;
+	struct svmt_view view;
+	uint64_t bytes = 0;
+	uint8_t *data = cmd_read_file(job->path, IGVM_MAX_BYTES, &bytes);
+	int status;
+
+	if (!data) {
+		fprintf(stderr, "svmc measure: cannot read %s: %s\n", job->path, strerror(errno));
+		return SVMC_IO;
+	}
+	status = igvm_import(job->path, data, bytes, "igvm", IGVM_ANY_PLATFORM, &import, stderr);
+	free(data);
+	if (status != SVMC_OK)
+		return status;
+	for (size_t i = 0; i < import.loss_count; i++)
+		if (import.losses[i].measured) {
+			fprintf(stderr, "%s: error: cannot measure: %s\n", job->path,
+				import.losses[i].text);
+			status = SVMC_DIAGNOSED;
+		}
+	if (status == SVMC_OK && !svmt_view_open(&view, import.image.bytes, import.image.length,
+						  &error))
+		status = measure_view(job, &view);
+	igvm_import_free(&import);
+	return status;
+}
+
+/* The first bytes of an IGVM file; one that cannot be read is left to who reads it. */
+static bool is_igvm(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	uint8_t magic[4];
+	const bool is = file && fread(magic, 1, sizeof(magic), file) == sizeof(magic) &&
+			igvm_is(magic, sizeof(magic));
+
+	if (file)
+		fclose(file);
+	return is;
+}
+
+static int measure_file(struct job *job)
+{
 	struct loaded loaded;
 	int status;
 
+	if (is_igvm(job->path))
+		return measure_igvm(job);
 	if (!load_is_template(job->path)) {
 		status = comp_with_spec(job->path, &job->options.compile, measure_spec, job, stderr);
 		return status == SVMC_OK ? job->status : status;
@@ -183,12 +239,7 @@ static int measure_file(struct job *job)
 	status = load_template(&cmd_measure, job->path, &loaded);
 	if (status != SVMC_OK)
 		return status;
-	if (!loaded.view.launch) {
-		status = not_confidential(job);
-	} else {
-		measure_template(&source, &loaded.view);
-		status = run_measure(job, &source, loaded.view.launch);
-	}
+	status = measure_view(job, &loaded.view);
 	load_free(&loaded);
 	return status;
 }

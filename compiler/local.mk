@@ -25,6 +25,10 @@ libsvmc_a_SOURCES = \
 	compiler/exit_defaults.c \
 	compiler/firmware.c compiler/firmware.h \
 	compiler/flags.c compiler/flags.h \
+	compiler/igvm.c compiler/igvm.h \
+	compiler/igvm_convert.h \
+	compiler/igvm_export.c \
+	compiler/igvm_import.c \
 	compiler/image.c compiler/image.h \
 	compiler/image_elf.c \
 	compiler/image_multiboot.c \
@@ -70,7 +74,9 @@ svmc_SOURCES = \
 	compiler/cmd_diff.c \
 	compiler/cmd_dump.c \
 	compiler/cmd_explain.c \
+	compiler/cmd_export.c \
 	compiler/cmd_golden.c \
+	compiler/cmd_import.c \
 	compiler/cmd_init.c \
 	compiler/cmd_measure.c \
 	compiler/cmd_profile.c \
@@ -120,8 +126,8 @@ svmc_sign_LDADD = $(CRYPTO_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
 SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_schema.bats
-SCRIPT_TESTS += tests/cli/confidential.bats
-EXTRA_DIST += tests/cli/confidential.py
+SCRIPT_TESTS += tests/cli/confidential.bats tests/cli/igvm.bats
+EXTRA_DIST += tests/cli/confidential.py tests/cli/igvm.py
 EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
 EXTRA_DIST += tests/golden tests/e2e/specs schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5

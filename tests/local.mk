@@ -41,7 +41,7 @@ EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-k
 # Measured on request (bench/exit-cost), never by `make check`.
 EXTRA_PROGRAMS = bench/exit_cost
 bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
-EXTRA_DIST += bench/exit-cost bench/svmc
+EXTRA_DIST += bench/measure bench/exit-cost bench/svmc
 CLEANFILES += bench/exit_cost
 
 # The bare ABI in depth, each with both of the module's TLB modes: tests/e2e/run-lab-abi.

@@ -3,7 +3,7 @@
 # and builds in build/. Doing it again does nothing. Relies on $top, the root of the source tree.
 
 RUN_PACKAGES="gcc make autoconf automake libtool pkg-config binutils libyaml-dev libuv1-dev
-	libcjson-dev libmd-dev libncurses-dev libzydis-dev libsystemd-dev linux-headers-amd64 qemu-system-x86
+	libcjson-dev libssl-dev libmd-dev libncurses-dev libzydis-dev libsystemd-dev linux-headers-amd64 qemu-system-x86
 	busybox-static kmod cpio xz-utils util-linux"
 TEST_PACKAGES="linux-headers-6.12-amd64 libcmocka-dev bats clang sparse python3 python3-jsonschema python3-yaml mandoc tmux zsh
 	bochs bochs-term bochsbios vgabios"

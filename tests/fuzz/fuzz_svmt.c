@@ -23,6 +23,8 @@ static void touch_pages(const struct svmt_view *view)
 	for (uint32_t i = 0; i < view->vcpu_count; i++) {
 		touch(svmt_blob_page(view, view->vcpus[i].vmcb_page), SVMT_PAGE_BYTES);
 		touch(svmt_blob_page(view, view->vcpus[i].state_page), SVMT_PAGE_BYTES);
+		if (view->vmsas)
+			touch(svmt_blob_page(view, view->vmsas[i].page), SVMT_PAGE_BYTES);
 	}
 	for (uint32_t i = 0; i < view->run_count; i++)
 		touch(svmt_blob_page(view, view->runs[i].blob_page),
@@ -40,6 +42,10 @@ static void touch_tables(const struct svmt_view *view)
 	touch(view->exits, view->exit_count * sizeof(*view->exits));
 	touch(view->devices, view->device_count * sizeof(*view->devices));
 	touch(view->expect, view->expect_bytes);
+	if (!view->launch)
+		return;
+	for (uint32_t i = 0; i < view->launch->row_count; i++)
+		touch(svmt_memory_page(view, view->launch_rows[i].gpa & ~4095ULL), SVMT_PAGE_BYTES);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

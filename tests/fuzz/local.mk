@@ -10,12 +10,20 @@ FUZZ_FILES = $(libsvmc_a_SOURCES) $(libsvmkit_common_a_SOURCES)
 FUZZ_LINK = $(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(AM_CPPFLAGS) $(CPPFLAGS) -o $@ $(filter %.c,$^) \
 	$(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
+EXTRA_DIST += tests/fuzz/fuzz_firmware.c tests/fuzz/fuzz_igvm.c
+CLEANFILES += fuzz_firmware fuzz_igvm
 EXTRA_DIST += tests/fuzz/fuzz_spec.c tests/fuzz/fuzz_svmt.c tests/fuzz/corpus
 CLEANFILES += fuzz_spec fuzz_svmt
 CLEAN_DIRS += fuzz-corpus
 
 .PHONY: fuzz fuzz-check
-fuzz: fuzz_spec fuzz_svmt
+fuzz: fuzz_firmware fuzz_igvm fuzz_spec fuzz_svmt
+
+fuzz_firmware: tests/fuzz/fuzz_firmware.c $(FUZZ_FILES)
+	$(AM_V_CCLD)$(FUZZ_LINK)
+
+fuzz_igvm: tests/fuzz/fuzz_igvm.c $(FUZZ_FILES)
+	$(AM_V_CCLD)$(FUZZ_LINK)
 
 fuzz_spec: tests/fuzz/fuzz_spec.c $(FUZZ_FILES)
 	$(AM_V_CCLD)$(FUZZ_LINK)
@@ -26,8 +34,11 @@ fuzz_svmt: tests/fuzz/fuzz_svmt.c $(FUZZ_FILES)
 # New inputs go to the build directory; the corpus and the goldens are only read. Templates as seeds
 # are compiled here, since they are larger than what they are compiled from.
 fuzz-check: fuzz svmc
-	rm -rf fuzz-corpus && mkdir -p fuzz-corpus/spec fuzz-corpus/svmt
-	for name in real16 everything vcpus; do \
+	rm -rf fuzz-corpus && mkdir -p fuzz-corpus/spec fuzz-corpus/svmt fuzz-corpus/firmware \
+		fuzz-corpus/igvm
+	cp $(srcdir)/tests/golden/parts/*.fd fuzz-corpus/firmware/
+	cp $(srcdir)/tests/golden/igvm/*.igvm fuzz-corpus/igvm/
+	for name in real16 everything vcpus confidential confidential-raw; do \
 		./svmc compile -o fuzz-corpus/svmt/$$name $(srcdir)/tests/golden/good/$$name.yaml \
 			|| exit 1; \
 	done
@@ -38,3 +49,8 @@ fuzz-check: fuzz svmc
 		$(srcdir)/tests/golden/bad
 	./fuzz_svmt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=131072 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/svmt
+	./fuzz_firmware -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=8192 \
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
+		fuzz-corpus/firmware
+	./fuzz_igvm -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=65536 \
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/igvm
