@@ -64,6 +64,20 @@ static const struct member device_members[] = {
 	MEMBER(svmt_device, type), MEMBER(svmt_device, index), MEMBER(svmt_device, at),
 	MEMBER(svmt_device, irq), { NULL, 0, 0 },
 };
+static const struct member vmsa_members[] = {
+	MEMBER(svmt_vmsa, page), MEMBER(svmt_vmsa, gpa), { NULL, 0, 0 },
+};
+static const struct member launch_members[] = {
+	MEMBER(svmt_launch, kind), MEMBER(svmt_launch, vmm), MEMBER(svmt_launch, as_of),
+	MEMBER(svmt_launch, vcpu_signature), MEMBER(svmt_launch, policy),
+	MEMBER(svmt_launch, features), MEMBER(svmt_launch, flags), MEMBER(svmt_launch, guest_svn),
+	MEMBER(svmt_launch, row_count), MEMBER(svmt_launch, family_id),
+	MEMBER(svmt_launch, image_id), { NULL, 0, 0 },
+};
+static const struct member launch_row_members[] = {
+	MEMBER(svmt_launch_row, gpa), MEMBER(svmt_launch_row, bytes),
+	MEMBER(svmt_launch_row, type), { NULL, 0, 0 },
+};
 static const struct member state_members[] = {
 	MEMBER(svmrt_vcpu_state, gpr), MEMBER(svmrt_vcpu_state, dr),
 	MEMBER(svmrt_vcpu_state, xcr0), MEMBER(svmrt_vcpu_state, fxsave), { NULL, 0, 0 },
@@ -200,6 +214,11 @@ static void show_page(struct bytes_printer *p, const struct svmt_view *view, uin
 			bytes_show_vmcb(p);
 			return;
 		}
+		if (view->vmsas && view->vmsas[i].page == page) {
+			fprintf(p->out, "# page %" PRIu32 ": VMSA of vcpu %" PRIu32 "\n", page, i);
+			bytes_show_vmsa(p);
+			return;
+		}
 		if (view->vcpus[i].state_page == page) {
 			fprintf(p->out, "# page %" PRIu32 ": registers of vcpu %" PRIu32 "\n",
 				page, i);
@@ -236,6 +255,7 @@ static void show_section(struct bytes_printer *p, const struct svmt_view *view,
 		const char *name;
 	} arrays[] = {
 		{ SVMT_VCPU, sizeof(struct svmt_vcpu), vcpu_members, "vcpu" },
+		{ SVMT_VMSA, sizeof(struct svmt_vmsa), vmsa_members, "vmsa" },
 		{ SVMT_CPUID, sizeof(struct svmrt_cpuid_row), cpuid_members, "cpuid" },
 		{ SVMT_MSRS, sizeof(struct svmrt_msr_row), msr_members, "msr" },
 		{ SVMT_EXITS, sizeof(struct svmrt_exit_rule), exit_members, "exit" },
@@ -248,6 +268,11 @@ static void show_section(struct bytes_printer *p, const struct svmt_view *view,
 				   arrays[i].members, arrays[i].name);
 	if (section->type == SVMT_FEATURES)
 		show_struct(p, sizeof(struct svmt_features), features_members, "features");
+	if (section->type == SVMT_LAUNCH) {
+		show_struct(p, sizeof(struct svmt_launch), launch_members, "launch");
+		show_array(p, view->launch->row_count, sizeof(struct svmt_launch_row),
+			   launch_row_members, "measured");
+	}
 	if (section->type == SVMT_MEMORY)
 		show_memory(p, view);
 	for (uint32_t i = 0; section->type == SVMT_BLOB && i < view->blob_pages; i++)

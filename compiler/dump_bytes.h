@@ -25,6 +25,9 @@ void bytes_show_contents(struct bytes_printer *p, uint64_t to, const char *label
 /* A VMCB page word by word, from the tables. */
 void bytes_show_vmcb(struct bytes_printer *p);
 
+/* A VMSA page field by field, likewise. */
+void bytes_show_vmsa(struct bytes_printer *p);
+
 void dump_bytes(FILE *out, const struct svmt_view *view);
 
 #endif

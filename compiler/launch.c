@@ -93,6 +93,10 @@ void launch_hashes_table(const struct spec_launch *launch, uint8_t out[HASHES_BY
 #define LAUNCH_GUID_HASHES_INITRD(value) { value, LAUNCH_INITRD },
 #define LAUNCH_GUID_HASHES_KERNEL(value) { value, LAUNCH_KERNEL },
 #include <svmkit/snp_launch.def>
+#undef SNP_PAGE
+#undef SNP_SECTION
+#undef SNP_SIGNATURE
+#undef SNP_GUID
 	};
 	const uint16_t total = 18 + 3 * 50, entry = 50;
 	uint8_t *at = out;

@@ -35,6 +35,10 @@ static const struct {
 #define SNP_PAGE(NAME, value, note, source)
 #define SNP_SIGNATURE(NAME, value, note, source) { #NAME, value },
 #include <svmkit/snp_launch.def>
+#undef SNP_PAGE
+#undef SNP_SECTION
+#undef SNP_GUID
+#undef SNP_SIGNATURE
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

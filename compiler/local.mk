@@ -91,6 +91,7 @@ svmc_SOURCES = \
 	compiler/dump.h \
 	compiler/dump_bytes.c compiler/dump_bytes.h \
 	compiler/dump_bytes_vmcb.c \
+	compiler/dump_bytes_vmsa.c \
 	compiler/dump_launch.c \
 	compiler/dump_json.c \
 	compiler/dump_text.c \

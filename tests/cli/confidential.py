@@ -618,7 +618,7 @@ def private_of(path):
     """The scalar of an EC key in SEC 1 form: a DER sequence of 1 and 48 bytes."""
     import base64
     with open(path) as f:
-        body = "".join(line.strip() for line in f if "-----" not in line)
+        body = "".join(f.read().split("-----")[2].split())
     der = base64.b64decode(body)
     at = der.index(b"\x02\x01\x01\x04\x30") + 5
     return int.from_bytes(der[at:at + 48], "big")

@@ -153,7 +153,8 @@ spec() {
 
 @test "dump --bytes shows every byte: the file can be made again from it" {
 	command -v python3 || skip "no python3"
-	for yaml in "$golden/good/everything.yaml" "$golden/good/vcpus.yaml" "$SVMKIT_SRC/specs/hello.yaml"; do
+	for yaml in "$golden/good/everything.yaml" "$golden/good/vcpus.yaml" "$SVMKIT_SRC/specs/hello.yaml" \
+		"$golden/good/confidential.yaml"; do
 		"$svmc" compile -o t.svmt "$yaml"
 		"$svmc" dump --bytes t.svmt >bytes
 		python3 - <<-'END'
@@ -179,6 +180,11 @@ spec() {
 	grep -q '  34 12 00 00 00 00 00 00  *rip = 0x1234$' bytes
 	grep -q '  intercepts 4: VMRUN VMMCALL' bytes
 	grep -q '68 65 6c 6c 6f .*|hello\.*| page [0-9]*: memory at 0x3000$' bytes
+	"$svmc" compile -o b.svmt "$golden/good/confidential.yaml"
+	"$svmc" dump --bytes b.svmt >bytes
+	grep -q '^# page [0-9]*: VMSA of vcpu 0$' bytes
+	grep -q '  11 0f a0 00 00 00 00 00  *rdx = 0xa00f11$' bytes
+	grep -q '  03 00 00 00  *measured\[1\].type = 0x3$' bytes
 	run "$svmc" dump --bytes --json a.svmt
 	[ "$status" -eq 2 ]
 }
