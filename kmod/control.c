@@ -180,6 +180,22 @@ int svmrt_control_build(struct svmk_vmcb *out, const struct svmk_vmcb *in,
 	return 0;
 }
 
+int svmrt_control_import(struct svmk_vmcb *vmcb, const struct svmk_vmcb *in,
+			 struct svmk_vmcb *scratch, char *error, unsigned long error_bytes)
+{
+	int err = copy_save(scratch, in, error, error_bytes);
+
+	if (err)
+		return err;
+	memcpy(vmcb->opaque_page + VMCB_SAVE_OFFSET, in->opaque_page + VMCB_SAVE_OFFSET,
+	       VMCB_PAGE_BYTES - VMCB_SAVE_OFFSET);
+	vmcb_set_TSC_OFFSET(vmcb, vmcb_get_TSC_OFFSET(in));
+	vmcb_set_V_TPR(vmcb, vmcb_get_V_TPR(in));
+	vmcb_set_INTERRUPT_SHADOW(vmcb, vmcb_get_INTERRUPT_SHADOW(in));
+	vmcb_set_VMCB_CLEAN(vmcb, 0);
+	return 0;
+}
+
 void svmrt_control_scrub(struct svmk_vmcb *vmcb)
 {
 	vmcb_set_IOPM_BASE_PA(vmcb, 0);

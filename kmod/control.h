@@ -33,6 +33,13 @@ int svmrt_control_build(struct svmk_vmcb *out, const struct svmk_vmcb *in,
 			const struct svmrt_control_addresses *addresses, char *error,
 			unsigned long error_bytes);
 
+/*
+ * Take from `in`, by the same rules, what may change after creation: the save area, TSC_OFFSET, V_TPR
+ * and the interrupt shadow. `scratch` is clobbered; on failure `vmcb` is as it was.
+ */
+int svmrt_control_import(struct svmk_vmcb *vmcb, const struct svmk_vmcb *in,
+			 struct svmk_vmcb *scratch, char *error, unsigned long error_bytes);
+
 /* Zero what a user must not learn: host physical addresses and the ASID. */
 void svmrt_control_scrub(struct svmk_vmcb *vmcb);
 

@@ -27,13 +27,15 @@ __u64 svmrt_event_exception(unsigned int vector, __u32 error)
 	return event;
 }
 
-__u64 svmrt_event_reinject(__u64 exitintinfo)
+__u64 svmrt_event_reinject(__u64 exitintinfo, __u64 injected)
 {
 	__u64 keep = 0xffULL | SVMRT_EV_TYPE | SVMRT_EV_ERROR_VALID | SVMRT_EV_V | 0xffffffffULL << 32;
 	__u64 type = exitintinfo & SVMRT_EV_TYPE;
 
 	if (!(exitintinfo & SVMRT_EV_V))
 		return 0;
+	if (injected & SVMRT_EV_V && !((injected ^ exitintinfo) & (0xff | SVMRT_EV_TYPE)))
+		return injected;
 	switch (type) {
 	case SVMRT_EV_EXCEPTION:
 		if (VECTOR(exitintinfo) >= 32)

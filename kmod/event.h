@@ -23,11 +23,12 @@
 __u64 svmrt_event_exception(unsigned int vector, __u32 error);
 
 /*
- * EXITINTINFO as an event to inject again, or 0. A type 3 with a vector of 32 or more is an
+ * EXITINTINFO as an event to inject again, or 0; `injected` is what EVENTINJ held at that VMRUN: RIP
+ * is already where its handler shall return to, so it is injected again whatever it is. A type 3 with a vector of 32 or more is an
  * interrupt that QEMU reports wrongly. Software interrupts (type 4) are not injected again: RIP
  * is still at the INT instruction, which the guest executes again.
  */
-__u64 svmrt_event_reinject(__u64 exitintinfo);
+__u64 svmrt_event_reinject(__u64 exitintinfo, __u64 injected);
 
 /* `second` happened while `first` was being delivered (APM volume 2, 8.2.9 table 8-5). */
 __u64 svmrt_event_merge(__u64 first, __u64 second);

@@ -7,6 +7,7 @@
 #include <asm/mce.h>
 #include <asm/msr.h>
 #include <asm/svm.h>
+#include "debug.h"
 #include "event.h"
 #include "exit.h"
 #include "insn.h"
@@ -82,8 +83,7 @@ u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa)
 	return bits == 64 ? next : (u32)next;
 }
 
-/* Queue an exception. The third fault in a row is a shutdown, as on a processor. */
-static enum svmrt_leave inject(struct svmrt_vcpu *vcpu, u64 event)
+enum svmrt_leave svmrt_inject(struct svmrt_vcpu *vcpu, u64 event)
 {
 	event = svmrt_event_merge(vcpu->pending_event, event);
 	if (event != SVMRT_EV_SHUTDOWN) {
@@ -97,16 +97,17 @@ static enum svmrt_leave inject(struct svmrt_vcpu *vcpu, u64 event)
 	return SVMRT_LEAVE_SHUTDOWN;
 }
 
-/* Step over the instruction: shadow ends (C5), and a guest that single-steps gets its trap. */
-static enum svmrt_leave skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
+enum svmrt_leave svmrt_skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
 {
 	struct svmk_vmcb *vmcb = vcpu->vmcb;
 
 	vmcb_set_RIP(vmcb, next_rip);
 	vmcb_set_INTERRUPT_SHADOW(vmcb, 0);
+	if (unlikely(vcpu->hooks))
+		svmrt_debug_skipped(vcpu);
 	if (vmcb_get_RFLAGS(vmcb) & RFLAGS_TF) {
 		vmcb_set_DR6(vmcb, vmcb_get_DR6(vmcb) | DR6_BS);
-		return inject(vcpu, svmrt_event_exception(1, 0));
+		return svmrt_inject(vcpu, svmrt_event_exception(1, 0));
 	}
 	return SVMRT_ENTER;
 }
@@ -124,7 +125,7 @@ static enum svmrt_leave answer_cpuid(struct svmrt_vcpu *vcpu, u64 next_rip)
 	vcpu->gpr[3] = value[1];
 	vcpu->gpr[1] = value[2];
 	vcpu->gpr[2] = value[3];
-	return skip_to(vcpu, next_rip);
+	return svmrt_skip_to(vcpu, next_rip);
 }
 
 static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
@@ -133,7 +134,7 @@ static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 	bool write = vmcb_get_EXITINFO1(vcpu->vmcb) & 1;
 
 	if (!row || (write ? row->write : row->read) == SVMRT_MSR_GP)
-		return inject(vcpu, svmrt_event_exception(13, 0));
+		return svmrt_inject(vcpu, svmrt_event_exception(13, 0));
 	if (write) {
 		if (row->write == SVMRT_MSR_STORE)
 			vcpu->msr_values[row - vcpu->vm->msrs] =
@@ -144,7 +145,7 @@ static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 		vmcb_set_RAX(vcpu->vmcb, (u32)value);
 		vcpu->gpr[2] = value >> 32;
 	}
-	return skip_to(vcpu, next_rip);
+	return svmrt_skip_to(vcpu, next_rip);
 }
 
 /* ---- Policy ---- */
@@ -163,7 +164,7 @@ static enum svmrt_leave inject_by_policy(struct svmrt_vcpu *vcpu, int slot, u16 
 		if (slot == SLOT_BP || slot == SLOT_OF)
 			vmcb_set_RIP(vcpu->vmcb, next_rip);
 	}
-	return inject(vcpu, svmrt_event_exception(vector, error));
+	return svmrt_inject(vcpu, svmrt_event_exception(vector, error));
 }
 
 /* Does this action move RIP over the instruction? */
@@ -190,11 +191,11 @@ static enum svmrt_leave act(struct svmrt_vcpu *vcpu, int slot,
 		return slot == SLOT_CPUID ? answer_cpuid(vcpu, next_rip) :
 					    answer_msr(vcpu, next_rip);
 	case SVMRT_DO_SKIP:
-		return slot == SLOT_DB ? SVMRT_ENTER : skip_to(vcpu, next_rip);
+		return slot == SLOT_DB ? SVMRT_ENTER : svmrt_skip_to(vcpu, next_rip);
 	case SVMRT_DO_INJECT:
 		return inject_by_policy(vcpu, slot, policy->vector, next_rip);
 	case SVMRT_DO_WAIT:
-		skip_to(vcpu, next_rip);
+		svmrt_skip_to(vcpu, next_rip);
 		return SVMRT_LEAVE_HALT;
 	case SVMRT_DO_STOP:
 		return SVMRT_LEAVE_STOP;
@@ -265,6 +266,12 @@ static enum svmrt_leave end(struct svmrt_vcpu *vcpu, u64 code, enum svmrt_leave 
 	return leave;
 }
 
+u64 svmrt_interrupted_event(const struct svmrt_vcpu *vcpu)
+{
+	return svmrt_event_reinject(vmcb_get_EXITINTINFO(vcpu->vmcb),
+				    vmcb_get_EVENTINJ(vcpu->inputs));
+}
+
 enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 {
 	u64 code = svmrt_exit_code(vcpu->vmcb);
@@ -276,8 +283,8 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 	if (code >= 0xfffffffffffffffcULL)
 		return end(vcpu, code, SVMRT_LEAVE_INVALID);
 
-	/* C3: an event whose delivery was cut short is delivered at the next entry. */
-	vcpu->pending_event = svmrt_event_reinject(vmcb_get_EXITINTINFO(vcpu->vmcb));
+	if (unlikely(vmcb_get_EXITINTINFO(vcpu->vmcb) & SVMRT_EV_V))
+		vcpu->pending_event = svmrt_interrupted_event(vcpu);
 
 	switch (code) {
 	case 0x60:

@@ -32,6 +32,8 @@ static inline enum svmrt_run_reason svmrt_run_reason(enum svmrt_leave leave)
 		return SVMRT_RUN_SHUTDOWN;
 	case SVMRT_LEAVE_INVALID:
 		return SVMRT_RUN_INVALID;
+	case SVMRT_LEAVE_DEBUG:
+		return SVMRT_RUN_DEBUG;
 	default:
 		return SVMRT_RUN_BROKEN;
 	}

@@ -78,8 +78,7 @@ static bool walk_64(struct svmrt_vcpu *vcpu, u64 linear, unsigned int levels, u6
 	}
 }
 
-/* Guest linear to guest physical; false if the walk fails or needs a page that is not present. */
-static bool translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *missing_gpa)
+bool svmrt_guest_translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *missing_gpa)
 {
 	u64 cr4 = vmcb_get_CR4(vcpu->vmcb);
 
@@ -128,7 +127,7 @@ unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[SVMRT_FETCH_BYTE
 		const u8 *page;
 		u64 gpa;
 
-		if (!translate(vcpu, linear, &gpa, missing_gpa))
+		if (!svmrt_guest_translate(vcpu, linear, &gpa, missing_gpa))
 			break;
 		page = fetch_page(vcpu, gpa);
 		if (!page) {

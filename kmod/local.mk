@@ -5,6 +5,7 @@ KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detect.
 	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
 	npt.h npt_map.c npt_zap.c dirty.c region.c \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
+KMOD_FILES += debug.c debug.h step.c step.h
 KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def
 KMOD_DEPS = $(KMOD_FILES:%=$(srcdir)/kmod/%) $(KMOD_TABLES:%=$(srcdir)/include/svmkit/%)
@@ -49,7 +50,7 @@ if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_kmod
 UNIT_TESTS += tests/unit/test_kmod
 tests_unit_test_kmod_SOURCES = tests/unit/test_kmod.c tests/unit/test_kmod_insn.c \
-	tests/unit/test_kmod.h kmod/control.c kmod/event.c kmod/insn.c
+	tests/unit/test_kmod.h kmod/control.c kmod/event.c kmod/insn.c kmod/step.c
 check_PROGRAMS += tests/unit/test_detect
 UNIT_TESTS += tests/unit/test_detect
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c kmod/detect.c kmod/detect.h kmod/barrier.h

@@ -13,6 +13,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/svm.h>
 #include "barrier.h"
+#include "debug.h"
 #include "event.h"
 #include "exit.h"
 #include "host.h"
@@ -101,7 +102,7 @@ static void plan_tlb(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
  */
 static bool holds_host_debug(const struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
 {
-	return vcpu->dr_live || host->debugctl;
+	return vcpu->dr_switched || host->debugctl;
 }
 
 /* One VMRUN. Reasons to leave are looked at with interrupts off, right before it (C12). */
@@ -118,6 +119,8 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	if (!READ_ONCE(host->claimed))
 		return SVMRT_LEAVE_LOST;
 
+	if (unlikely(vcpu->hooks))
+		svmrt_debug_before(vcpu);
 	vmcb_set_EVENTINJ(vcpu->vmcb, vcpu->pending_event);
 	plan_tlb(vcpu, host);
 	copy_inputs(vcpu);
@@ -129,7 +132,7 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	if (!tlb_always)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, ALL_CLEAN);	/* setters take bits away again */
 	svmrt_state_check_xcr0(vcpu);
-	leave = svmrt_handle_exit(vcpu);
+	leave = unlikely(vcpu->hooks) ? svmrt_debug_after(vcpu) : svmrt_handle_exit(vcpu);
 	if (leave == SVMRT_LEAVE_HOST) {
 		if (holds_host_debug(vcpu, host_state))
 			return SVMRT_LEAVE_RESCHED;
@@ -268,6 +271,10 @@ static int run_loop(struct svmrt_vcpu *vcpu, enum svmrt_run_reason *reason)
 	int err;
 
 	for (;;) {
+		if (unlikely(vcpu->debug.report)) {
+			*reason = SVMRT_RUN_DEBUG;
+			return 0;
+		}
 		if (interrupted(vcpu)) {
 			atomic_set(&vcpu->kicked, 0);
 			*reason = SVMRT_RUN_KICKED;
@@ -284,6 +291,8 @@ again:
 		case SVMRT_ENTER:
 		case SVMRT_LEAVE_HOST:
 			continue;
+		case SVMRT_LEAVE_DEBUG:
+			continue;	/* reported at the top */
 		case SVMRT_LEAVE_RESCHED:
 			cond_resched();
 			continue;
@@ -321,10 +330,12 @@ again:
 /* What the daemon wrote into the run page since the last RUN; each field is read once (E2). */
 static int take_input(struct svmrt_vcpu *vcpu)
 {
+	bool user_exit = vcpu->debug.user_exit;
 	struct svmrt_run_page *run = vcpu->run;
 	u32 dirty = READ_ONCE(run->dirty), i;
 
 	WRITE_ONCE(run->dirty, 0);
+	vcpu->debug.user_exit = false;
 	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
 		return -EINVAL;
 	/* An event or another place to go on from ends a HLT. */
@@ -349,6 +360,8 @@ static int take_input(struct svmrt_vcpu *vcpu)
 	if (dirty & SVMRT_DIRTY_RIP) {
 		vmcb_set_RIP(vcpu->vmcb, READ_ONCE(run->rip));
 		vmcb_set_INTERRUPT_SHADOW(vcpu->vmcb, 0);	/* C5 */
+		if (user_exit)
+			svmrt_debug_user_finished(vcpu);
 	}
 	return 0;
 }
@@ -381,7 +394,12 @@ static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 	run->cpl = (u32)vmcb_get_CPL(vmcb);
 	run->next_rip = 0;
 	run->insn_bytes = 0;
+	run->debug = reason == SVMRT_RUN_DEBUG ? vcpu->debug.report : 0;
+	if (reason == SVMRT_RUN_DEBUG)
+		vcpu->debug.report = 0;
 	if (reason == SVMRT_RUN_EXIT) {
+		vcpu->debug.user_exit = true;
+		vcpu->debug.exit_rip = run->rip;
 		code = svmrt_exit_code(vcpu->vmcb);
 		/* EXITINFO2 of IOIO has it all; a string instruction's operands are in the bytes. */
 		if (code != 0x7b || vmcb_get_EXITINFO1(vmcb) & SVMRT_IOIO_STR) {

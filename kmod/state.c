@@ -11,6 +11,7 @@
 #include <asm/special_insns.h>
 #include <asm/svm.h>
 #include <asm/fpu/xcr.h>
+#include "debug.h"
 #include "host.h"
 #include "svmrt_priv.h"
 
@@ -68,7 +69,12 @@ void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu)
  */
 static void load_debug(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 {
-	if (!vcpu->dr_live)
+	bool debugger = vcpu->debug.flags & SVMRT_DEBUG_HW;
+	const u64 *own = debugger ? vcpu->debug.dr : vcpu->dr;
+
+	vcpu->dr_switched = vcpu->dr_live || debugger;
+	vcpu->dr_loaded = vcpu->dr_live && !debugger;
+	if (!vcpu->dr_switched)
 		return;
 	/* Host breakpoints are off before guest addresses are in DR0-3, and until they have gone. */
 	set_debugreg(0UL, 7);
@@ -76,25 +82,28 @@ static void load_debug(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 	get_debugreg(host->dr[1], 1);
 	get_debugreg(host->dr[2], 2);
 	get_debugreg(host->dr[3], 3);
-	set_debugreg((unsigned long)vcpu->dr[0], 0);
-	set_debugreg((unsigned long)vcpu->dr[1], 1);
-	set_debugreg((unsigned long)vcpu->dr[2], 2);
-	set_debugreg((unsigned long)vcpu->dr[3], 3);
+	set_debugreg((unsigned long)own[0], 0);
+	set_debugreg((unsigned long)own[1], 1);
+	set_debugreg((unsigned long)own[2], 2);
+	set_debugreg((unsigned long)own[3], 3);
 }
 
 static void save_live_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host)
 {
-	unsigned long dr;
+	unsigned long dr[4];
 
 	set_debugreg(0UL, 7);
-	get_debugreg(dr, 0);
-	vcpu->dr[0] = dr;
-	get_debugreg(dr, 1);
-	vcpu->dr[1] = dr;
-	get_debugreg(dr, 2);
-	vcpu->dr[2] = dr;
-	get_debugreg(dr, 3);
-	vcpu->dr[3] = dr;
+	get_debugreg(dr[0], 0);
+	get_debugreg(dr[1], 1);
+	get_debugreg(dr[2], 2);
+	get_debugreg(dr[3], 3);
+	if (vcpu->dr_loaded) {
+		vcpu->dr_loaded = false;
+		vcpu->dr[0] = dr[0];
+		vcpu->dr[1] = dr[1];
+		vcpu->dr[2] = dr[2];
+		vcpu->dr[3] = dr[3];
+	}
 	set_debugreg(host->dr[0], 0);
 	set_debugreg(host->dr[1], 1);
 	set_debugreg(host->dr[2], 2);
@@ -105,20 +114,20 @@ static void save_debug(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *h
 {
 	unsigned long dr7 = this_cpu_read(cpu_dr7);
 
-	if (vcpu->dr_live)
+	if (vcpu->dr_switched)
 		save_live_debug(vcpu, host);
 	if (vcpu->inputs_valid || vmcb_get_DR6(vcpu->vmcb) != DR6_RESERVED)
 		set_debugreg(DR6_RESERVED, 6);
-	if (vcpu->dr_live || dr7)
+	if (vcpu->dr_switched || dr7)
 		set_debugreg(dr7, 7);
 }
 
 bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code)
 {
-	if (vcpu->dr_live || vcpu->dr_intercepts >> (code - 0x20) & 1)
+	if (vcpu->dr_live || vcpu->intercepts[1] >> (code - 0x20) & 1)
 		return false;
 	vcpu->dr_live = true;
-	vmcb_set_intercepts(vcpu->vmcb, 1, vcpu->dr_intercepts);
+	svmrt_intercepts_update(vcpu);
 	return true;
 }
 
@@ -173,20 +182,17 @@ static u32 mxcsr_mask(void)
 	return mask ? mask : 0xffbf;
 }
 
-/* Intercept every debug register until the guest's own are needed. */
-static void init_debug(struct svmrt_vcpu *vcpu)
+void svmrt_state_init_debug(struct svmrt_vcpu *vcpu)
 {
-	vcpu->dr_intercepts = vmcb_get_intercepts(vcpu->vmcb, 1);
 	vcpu->dr_live = vcpu->dr[0] || vcpu->dr[1] || vcpu->dr[2] || vcpu->dr[3] ||
 			vmcb_get_DR7(vcpu->vmcb) & 0xff;
-	if (!vcpu->dr_live)
-		vmcb_set_intercepts(vcpu->vmcb, 1, ~0u);
+	svmrt_intercepts_update(vcpu);
 }
 
-int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error)
+static int check_state(const struct svmrt_vcpu_state *state, char *error)
 {
 	u64 xcr0_allowed = have_xsave() ? svmrt_guest_xcr0 : 1;
-	u32 mxcsr, i;
+	u32 mxcsr;
 
 	memcpy(&mxcsr, state->fxsave + MXCSR_OFFSET, sizeof(mxcsr));
 	if (mxcsr & ~mxcsr_mask()) {
@@ -203,22 +209,47 @@ int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *sta
 		snprintf(error, SVMRT_ERROR_BYTES, "RAX and RSP belong to the VMCB: zero here");
 		return -EINVAL;
 	}
-	vcpu->xstate_alloc = kvzalloc(svmrt_xsave_bytes + 64, SVMRT_GFP);
-	if (!vcpu->xstate_alloc)
-		return -ENOMEM;
-	vcpu->xstate = PTR_ALIGN(vcpu->xstate_alloc, 64);
+	return 0;
+}
+
+static void take_state(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state)
+{
+	u32 i;
+
 	memcpy(vcpu->xstate, state->fxsave, 512);
 	/* The bytes behind the registers (464..511) belong to software: nothing of the user's there. */
 	memset(vcpu->xstate + 464, 0, 48);
 	if (have_xsave())
-		*(u64 *)(vcpu->xstate + XSTATE_BV_OFFSET) = 3;	/* x87 and SSE are given */
+		*(u64 *)(vcpu->xstate + XSTATE_BV_OFFSET) |= 3;	/* x87 and SSE are given */
 	vcpu->xcr0 = state->xcr0;
 	for (i = 0; i < 16; i++)
 		vcpu->gpr[i] = state->gpr[i];
 	for (i = 0; i < 4; i++)
 		vcpu->dr[i] = state->dr[i];
-	init_debug(vcpu);
+}
+
+int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error)
+{
+	int err = check_state(state, error);
+
+	if (err)
+		return err;
+	vcpu->xstate_alloc = kvzalloc(svmrt_xsave_bytes + 64, SVMRT_GFP);
+	if (!vcpu->xstate_alloc)
+		return -ENOMEM;
+	vcpu->xstate = PTR_ALIGN(vcpu->xstate_alloc, 64);
+	take_state(vcpu, state);
+	svmrt_state_init_debug(vcpu);
 	return 0;
+}
+
+int svmrt_state_import(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error)
+{
+	int err = check_state(state, error);
+
+	if (!err)
+		take_state(vcpu, state);
+	return err;
 }
 
 void svmrt_state_free(struct svmrt_vcpu *vcpu)

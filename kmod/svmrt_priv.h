@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/fs.h>
 #include <linux/io.h>
+#include <linux/irq_work.h>
 #include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -143,6 +144,25 @@ int svmrt_npt_populate(struct svmrt_vm *vm, u64 gpa, bool write);
 void *svmrt_npt_peek(struct svmrt_vm *vm, u64 gpa, bool write);
 
 /* ---- vcpu.c and the files that run it ---- */
+#define SVMRT_HOOK_DEBUG 1u
+
+/* debug.c: the debugger's wishes, and what a VMRUN borrowed from the guest for them. */
+struct svmrt_debug_state {
+	u32 flags;			/* SVMRT_DEBUG_* */
+	u64 dr[4], dr7;			/* the debugger's, with SVMRT_DEBUG_HW */
+	u64 report;			/* for the next SVMRT_RUN_DEBUG; 0: nothing to report */
+	u64 resume_rip;			/* an instruction breakpoint reported here: pass it once */
+	bool resume;
+	bool user_exit;			/* user space may finish the instruction of the last exit */
+	bool injecting, tf_lent, rf_lent, sfmask_lent;
+	u8 kind;			/* enum svmrt_step_kind */
+	bool own_tf;			/* the guest's, while ours are in the VMCB */
+	u64 own_dr6, own_dr7;
+	u64 soft_event, soft_rip;	/* software interrupt on its way, and where it stands */
+	u64 exit_rip;			/* of the last exit to user space */
+	struct irq_work exit_soon;
+};
+
 struct svmrt_vcpu {
 	struct svmrt_vm *vm;
 	u64 id;				/* for the IBPB decision: never 0, never reused */
@@ -153,11 +173,14 @@ struct svmrt_vcpu {
 	u64 gpr[16];			/* RAX and RSP unused: in the VMCB */
 	u64 dr[4];
 	bool dr_live;			/* guest's DR0-3 are switched in every slice (state.c) */
+	bool dr_switched, dr_loaded;	/* in this slice: DR0-3 are not the host's; are the guest's */
 	u64 xcr0;
 	u32 pkru;
 	void *xstate;			/* 64-byte aligned XSAVE or FXSAVE area */
 	void *xstate_alloc;
-	u32 dr_intercepts;		/* word 1 as the template wants it */
+	u32 intercepts[4];		/* as the template wants them, forced ones included */
+	u32 hooks;			/* SVMRT_HOOK_*: what every entry and exit has to look at */
+	struct svmrt_debug_state debug;
 	u64 *msr_values;		/* one per MSR row with STORE; index as in vm->msrs */
 
 	struct page **shared_pages;	/* run page, ring page, records */
@@ -216,11 +239,18 @@ enum svmrt_leave {
 	SVMRT_LEAVE_SHUTDOWN,
 	SVMRT_LEAVE_INVALID,
 	SVMRT_LEAVE_BROKEN,
+	SVMRT_LEAVE_DEBUG,		/* vcpu->debug.report */
 	SVMRT_LEAVE_LOST,		/* SVM was taken from us on this CPU (reboot, suspend) */
 };
 
 /* exit.c: what VMEXIT asks for. IRQs off. */
 enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu);
+/* The event whose delivery this exit cut short, to be delivered at the next entry (C3); or 0. */
+u64 svmrt_interrupted_event(const struct svmrt_vcpu *vcpu);
+/* Queue an exception. The third fault in a row is a shutdown, as on a processor. */
+enum svmrt_leave svmrt_inject(struct svmrt_vcpu *vcpu, u64 event);
+/* Step over an instruction: the shadow ends (C5), and a guest that single-steps gets its trap. */
+enum svmrt_leave svmrt_skip_to(struct svmrt_vcpu *vcpu, u64 next_rip);
 
 /* state.c: guest state that VMRUN does not switch, once a slice. IRQs off, inside kernel_fpu_begin. */
 struct svmrt_host_state {
@@ -235,6 +265,10 @@ bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code);
 /* After an exit: put XCR0 right if the guest got past the XSETBV intercept. */
 void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu);
 int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
+/* The same for a vCPU that has run; all or nothing. */
+int svmrt_state_import(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
+/* Which debug registers are switched and intercepted, from the guest's DR0-3 and DR7. */
+void svmrt_state_init_debug(struct svmrt_vcpu *vcpu);
 void svmrt_state_free(struct svmrt_vcpu *vcpu);
 void svmrt_state_export(const struct svmrt_vcpu *vcpu, struct svmrt_vcpu_state *state);
 
@@ -258,6 +292,8 @@ const struct svmrt_msr_row *svmrt_msr_find(const struct svmrt_vm *vm, u32 index)
 #define SVMRT_FETCH_BYTES 16	/* 15 wanted; whole words are copied */
 unsigned int svmrt_guest_fetch(struct svmrt_vcpu *vcpu, u8 insn[SVMRT_FETCH_BYTES],
 			       u64 *missing_gpa);
+/* Guest linear to guest physical; false if the walk fails or needs a page that is not present. */
+bool svmrt_guest_translate(struct svmrt_vcpu *vcpu, u64 linear, u64 *gpa, u64 *missing_gpa);
 
 /* enter.S: one world switch. 0, or 1 if CLGI or VMRUN faulted because SVME is gone. */
 int svmrt_enter(u64 *gpr, u64 guest_vmcb_pa, u64 host_save_pa);

@@ -10,6 +10,7 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "debug.h"
 #include "ioctl.h"
 #include "svmrt_priv.h"
 
@@ -23,6 +24,7 @@ unsigned int svmrt_vcpu_count(void)
 
 static void vcpu_free(struct svmrt_vcpu *vcpu)
 {
+	irq_work_sync(&vcpu->debug.exit_soon);
 	svmrt_ring_free(vcpu);
 	svmrt_state_free(vcpu);
 	kvfree(vcpu->msr_values);
@@ -90,11 +92,13 @@ static int vcpu_stats(struct svmrt_vcpu *vcpu, struct svmrt_stats __user *user)
 struct image_copy {
 	struct svmk_vmcb vmcb;
 	struct svmrt_vcpu_state state;
+	struct svmk_vmcb scratch;
 };
 
 static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
 {
 	struct image_copy *copy;
+	u32 i;
 	int err = 0;
 
 	if (!mutex_trylock(&vcpu->lock))
@@ -107,7 +111,8 @@ static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
 	memcpy(&copy->vmcb, vcpu->vmcb, sizeof(copy->vmcb));
 	if (vcpu->inputs_valid)
 		svmrt_restore_inputs(&copy->vmcb, vcpu->inputs);
-	vmcb_set_intercepts(&copy->vmcb, 1, vcpu->dr_intercepts);
+	for (i = 0; i < 4; i++)
+		vmcb_set_intercepts(&copy->vmcb, i, vcpu->intercepts[i]);
 	svmrt_control_scrub(&copy->vmcb);
 	svmrt_state_export(vcpu, &copy->state);
 	arg->flags = vcpu->inputs_valid ? SVMRT_IMAGE_INPUTS : 0;
@@ -116,6 +121,48 @@ static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
 	if (copy_to_user(u64_to_user_ptr(arg->vmcb), &copy->vmcb, sizeof(copy->vmcb)) ||
 	    copy_to_user(u64_to_user_ptr(arg->state), &copy->state, sizeof(copy->state)))
 		err = -EFAULT;
+	kvfree(copy);
+	return err;
+}
+
+/*
+ * C8: after SHUTDOWN or INVALID the VMCB's contents are undefined where VMEXIT writes; the inputs are
+ * put back first, and then all that the caller may set comes from the caller.
+ */
+static int vcpu_set_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_set_image *arg)
+{
+	struct image_copy *copy = kvzalloc(sizeof(*copy), SVMRT_GFP);
+	int err = -EFAULT;
+
+	if (!copy)
+		return -ENOMEM;
+	if (copy_from_user(&copy->vmcb, u64_to_user_ptr(arg->vmcb), sizeof(copy->vmcb)) ||
+	    copy_from_user(&copy->state, u64_to_user_ptr(arg->state), sizeof(copy->state)))
+		goto out;
+	err = -EBUSY;
+	if (!mutex_trylock(&vcpu->lock)) {
+		svmrt_err(arg, "vCPU %u is running: kick it first", vcpu->index);
+		goto out;
+	}
+	/* The VMCB's rules are looked at on a copy, so that the call takes all or nothing. */
+	err = svmrt_control_import(&copy->scratch, &copy->vmcb, &copy->scratch, arg->error,
+				   sizeof(arg->error));
+	if (!err)
+		err = svmrt_state_import(vcpu, &copy->state, arg->error);
+	if (!err) {
+		if (vcpu->inputs_valid)
+			svmrt_restore_inputs(vcpu->vmcb, vcpu->inputs);
+		svmrt_control_import(vcpu->vmcb, &copy->vmcb, &copy->scratch, arg->error,
+				     sizeof(arg->error));
+		vcpu->inputs_valid = false;
+		vcpu->dead = 0;
+		vcpu->halted = false;
+		vcpu->pending_event = 0;
+		vcpu->debug.user_exit = false;
+		svmrt_state_init_debug(vcpu);
+	}
+	mutex_unlock(&vcpu->lock);
+out:
 	kvfree(copy);
 	return err;
 }
@@ -136,6 +183,10 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case SVMRT_VCPU_IMAGE:
 		SVMRT_IOCTL_ANSWER(struct svmrt_vcpu_image,
 				   arg.flags ? -EINVAL : vcpu_image(vcpu, &arg), user);
+	case SVMRT_VCPU_SET_IMAGE:
+		SVMRT_IOCTL(struct svmrt_vcpu_set_image, vcpu_set_image(vcpu, &arg), user);
+	case SVMRT_VCPU_DEBUG:
+		SVMRT_IOCTL_FLAGS(struct svmrt_vcpu_debug, svmrt_debug_set(vcpu, &arg), user);
 	default:
 		return -ENOTTY;
 	}
@@ -173,6 +224,8 @@ static int vcpu_init_vmcb(struct svmrt_vcpu *vcpu, const struct svmk_vmcb *templ
 		.n_cr3 = __sme_set(__pa(vm->npt_root)),
 	};
 	struct page *page = svmrt_host_page_alloc(vm->user);
+	int err;
+	u32 i;
 
 	if (IS_ERR(page))
 		return PTR_ERR(page);
@@ -181,8 +234,11 @@ static int vcpu_init_vmcb(struct svmrt_vcpu *vcpu, const struct svmk_vmcb *templ
 	if (IS_ERR(page))
 		return PTR_ERR(page);
 	vcpu->inputs = page_address(page);
-	return svmrt_control_build(vcpu->vmcb, template, &svmrt_host_features, &addresses, error,
-				   SVMRT_ERROR_BYTES);
+	err = svmrt_control_build(vcpu->vmcb, template, &svmrt_host_features, &addresses, error,
+				  SVMRT_ERROR_BYTES);
+	for (i = 0; i < 4; i++)
+		vcpu->intercepts[i] = vmcb_get_intercepts(vcpu->vmcb, i);
+	return err;
 }
 
 static int vcpu_init(struct svmrt_vcpu *vcpu, struct svmrt_create_vcpu *arg)
@@ -248,6 +304,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	vcpu->fetch_gpa = ~0ULL;
 	mutex_init(&vcpu->lock);
 	init_waitqueue_head(&vcpu->wait_queue);
+	svmrt_debug_init(vcpu);
 
 	mutex_lock(&vm->lock);
 	err = vcpu_check(vm, arg);

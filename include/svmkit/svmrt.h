@@ -245,6 +245,7 @@ enum svmrt_run_reason {
 	SVMRT_RUN_SHUTDOWN = 5,	/* guest shutdown (triple fault): VMCB contents are undefined */
 	SVMRT_RUN_INVALID = 6,	/* VMEXIT_INVALID: VMRUN refused the state */
 	SVMRT_RUN_BROKEN = 7,	/* the vCPU cannot go on; `text` says why */
+	SVMRT_RUN_DEBUG = 8,	/* SVMRT_VCPU_DEBUG: what happened is in `debug` */
 };
 
 /* User writes these bits in svmrt_run_page.dirty; the kernel takes the fields at the next RUN. */
@@ -271,6 +272,7 @@ struct svmrt_run_page {
 	__u8 insn_bytes;	/* bytes of insn[] that could be fetched at CS:RIP */
 	__u8 insn[15];
 	__u64 inject;		/* EVENTINJ format; only exceptions (type 3) are taken */
+	__u64 debug;		/* SVMRT_RUN_DEBUG: SVMRT_DEBUG_HIT_* */
 	char text[SVMRT_ERROR_BYTES];	/* for BROKEN; also when RUN fails with ENOMEM or EDQUOT */
 };
 
@@ -325,6 +327,38 @@ struct svmrt_vcpu_image {
 };
 #define SVMRT_IMAGE_INPUTS 1u	/* after SHUTDOWN or INVALID: state as it was before that VMRUN */
 
+/*
+ * Replace the state: what CREATE_VCPU takes, by the same rules. Of the control area only TSC_OFFSET,
+ * V_TPR and INTERRUPT_SHADOW are taken, so an image can be changed and given back. All or nothing.
+ * It also ends a HLT, drops an event that waits for delivery, and brings a vCPU back that ended with
+ * SHUTDOWN or INVALID. Not while RUN is in progress.
+ */
+struct svmrt_vcpu_set_image {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 vmcb;		/* user address: 4096 bytes */
+	__u64 state;		/* user address: struct svmrt_vcpu_state */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/*
+ * A debugger on this vCPU, until the next call replaces it. Not while RUN is in progress. The guest
+ * sees its own TF, DR6, DR7 and DR0-3; with HW its own breakpoints sleep.
+ */
+struct svmrt_vcpu_debug {
+	__u32 size;
+	__u32 flags;		/* SVMRT_DEBUG_*; 0: no debugger */
+	__u64 dr[4];		/* HW: linear addresses; else 0 */
+	__u64 dr7;		/* HW: no GD, no I/O breakpoints; else 0 */
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_DEBUG_STEP	1u	/* RUN returns after one instruction, or one delivered event */
+#define SVMRT_DEBUG_BREAK	2u	/* INT3 ends RUN, with RIP at it */
+#define SVMRT_DEBUG_HW		4u	/* dr[] and dr7 are in force */
+#define SVMRT_DEBUG_HIT_DR(n)	(1ULL << (n))
+#define SVMRT_DEBUG_HIT_STEP	(1ULL << 14)	/* as DR6.BS */
+#define SVMRT_DEBUG_HIT_BREAK	(1ULL << 32)
+
 #define SVMRT_IOC 0xB7
 #define SVMRT_INFO		_IOWR(SVMRT_IOC, 0x00, struct svmrt_info)
 #define SVMRT_CREATE_VM		_IOWR(SVMRT_IOC, 0x01, struct svmrt_create_vm)	/* -> VM fd */
@@ -340,5 +374,7 @@ struct svmrt_vcpu_image {
 #define SVMRT_VCPU_KICK		_IO(SVMRT_IOC, 0x21)	/* from any thread */
 #define SVMRT_VCPU_STATS	_IOWR(SVMRT_IOC, 0x22, struct svmrt_stats)	/* from any thread */
 #define SVMRT_VCPU_IMAGE	_IOWR(SVMRT_IOC, 0x23, struct svmrt_vcpu_image)
+#define SVMRT_VCPU_SET_IMAGE	_IOWR(SVMRT_IOC, 0x24, struct svmrt_vcpu_set_image)
+#define SVMRT_VCPU_DEBUG	_IOWR(SVMRT_IOC, 0x25, struct svmrt_vcpu_debug)
 
 #endif

@@ -333,6 +333,33 @@ static int call_image(struct fuzz *f)
 	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_IMAGE, fuzz_pointer(f, &image));
 }
 
+static int call_set_image(struct fuzz *f)
+{
+	static struct svmk_vmcb vmcb;
+	static struct svmrt_vcpu_state state;
+	struct svmrt_vcpu_set_image image = { .size = sizeof(image) };
+
+	fuzz_vmcb(f, &vmcb, &state);
+	bend(f, &image, sizeof(image));
+	image.vmcb = (uintptr_t)fuzz_pointer(f, &vmcb);
+	image.state = (uintptr_t)fuzz_pointer(f, &state);
+	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_SET_IMAGE, fuzz_pointer(f, &image));
+}
+
+static int call_debug(struct fuzz *f)
+{
+	struct svmrt_vcpu_debug debug = { .size = sizeof(debug), .flags = fuzz_below(f, 8) };
+	unsigned int i;
+
+	if (debug.flags & SVMRT_DEBUG_HW) {
+		for (i = 0; i < 4; i++)
+			debug.dr[i] = FUZZ_CODE_GPA + fuzz_below(f, 64);
+		debug.dr7 = fuzz_random(f) & 0xddddffu;		/* no I/O breakpoint in the first two */
+	}
+	bend(f, &debug, sizeof(debug));
+	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_DEBUG, fuzz_pointer(f, &debug));
+}
+
 static int call_poll(struct fuzz *f)
 {
 	struct pollfd poll_fd = {
@@ -349,6 +376,7 @@ static int call_wrong(struct fuzz *f)
 		SVMRT_INFO, SVMRT_CREATE_VM, SVMRT_CREATE_MEM, SVMRT_VM_MAP, SVMRT_VM_POLICY,
 		SVMRT_VM_CREATE_VCPU, SVMRT_VM_ACCESS, SVMRT_VCPU_STATS, SVMRT_VCPU_IMAGE,
 		SVMRT_VM_UNMAP, SVMRT_VM_ZAP, SVMRT_VM_DIRTY,
+		SVMRT_VCPU_SET_IMAGE, SVMRT_VCPU_DEBUG,
 	};
 	/* On pages of its own, so that a struct of random addresses can only hit itself. */
 	static uint64_t buffer[1024];
@@ -480,6 +508,8 @@ static const struct {
 	{ "VCPU_KICK", call_kick, 2 },
 	{ "VCPU_STATS", call_stats, 2 },
 	{ "VCPU_IMAGE", call_image, 4 },
+	{ "VCPU_SET_IMAGE", call_set_image, 3 },
+	{ "VCPU_DEBUG", call_debug, 3 },
 	{ "poll", call_poll, 2 },
 	{ "a wrong ioctl", call_wrong, 6 },
 	{ "a file operation", call_file, 3 },

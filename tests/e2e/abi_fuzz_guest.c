@@ -165,6 +165,8 @@ static void mutate_field(struct fuzz *f, struct svmk_vmcb *vmcb)
 /*
  * QEMU's emulation loads DR7 at VMRUN without its breakpoints, and the next MOV to DR7 removes one
  * that is not there: QEMU 7.2 ends with SIGSEGV. There, no guest has a DR7 that enables anything.
+ * Its #VMEXIT restores CR0 while EFER and CR4 are still the guest's, and "enters long mode" wrongly:
+ * with LME and without PAE the host comes back with paging off. There, LME comes with PAE.
  */
 static void spare_emulator(struct svmk_vmcb *vmcb)
 {
@@ -175,6 +177,8 @@ static void spare_emulator(struct svmk_vmcb *vmcb)
 		return;
 	vmcb_set_intercepts(vmcb, 1, vmcb_get_intercepts(vmcb, 1) | 1u << 23);	/* DR7 writes */
 	vmcb_set_DR7(vmcb, vmcb_get_DR7(vmcb) & ~0xffULL);
+	if (!(vmcb_get_CR4(vmcb) & 0x20))
+		vmcb_set_EFER(vmcb, vmcb_get_EFER(vmcb) & ~0x100ULL);
 }
 
 void fuzz_vmcb(struct fuzz *f, struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *state)

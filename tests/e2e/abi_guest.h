@@ -15,6 +15,14 @@
 #define ABI_CODE_GPA 0x1000
 #define ABI_RING 64
 
+/* Real-mode code as assembler text: bytes `name` to `name_end`. Its labels can be named, too. */
+#define ABI_CODE16(name, text) \
+	__asm__(".pushsection .rodata\n.code16\n" #name ":\n" text #name "_end:\n" \
+		".code64\n.popsection\n"); \
+	ABI_LABEL(name); \
+	ABI_LABEL(name##_end)
+#define ABI_LABEL(name) extern const uint8_t name[] __attribute__((visibility("hidden")))
+
 struct abi_guest {
 	int vm, mem, vcpu;
 	uint8_t *ram;

@@ -183,16 +183,40 @@ static void two_exceptions_become_what_the_manual_says(void **state)
 static void interrupted_deliveries_are_repeated(void **state)
 {
 	(void)state;
-	assert_true(svmrt_event_reinject(0x300 | 14) == 0);	/* V clear: stale */
-	assert_true(svmrt_event_reinject(EXC(14) | SVMRT_EV_ERROR_VALID | 5ULL << 32) ==
+	assert_true(svmrt_event_reinject(0x300 | 14, 0) == 0);	/* V clear: stale */
+	assert_true(svmrt_event_reinject(EXC(14) | SVMRT_EV_ERROR_VALID | 5ULL << 32, 0) ==
 		    (EXC(14) | SVMRT_EV_ERROR_VALID | 5ULL << 32));
-	assert_true(svmrt_event_reinject(EXC(6) | 5ULL << 32) == EXC(6));
-	assert_true(svmrt_event_reinject(EXC(0x40)) == (SVMRT_EV_V | SVMRT_EV_INTR | 0x40));
-	assert_true(svmrt_event_reinject(SVMRT_EV_V | SVMRT_EV_NMI | 2) ==
+	assert_true(svmrt_event_reinject(EXC(6) | 5ULL << 32, 0) == EXC(6));
+	assert_true(svmrt_event_reinject(EXC(0x40), 0) == (SVMRT_EV_V | SVMRT_EV_INTR | 0x40));
+	assert_true(svmrt_event_reinject(SVMRT_EV_V | SVMRT_EV_NMI | 2, 0) ==
 		    (SVMRT_EV_V | SVMRT_EV_NMI | 2));
-	assert_true(svmrt_event_reinject(SVMRT_EV_V | SVMRT_EV_SOFT | 0x80) == 0);
-	assert_true(svmrt_event_reinject(EXC(3)) == 0);
-	assert_true(svmrt_event_reinject(EXC(29) | SVMRT_EV_ERROR_VALID) == 0);
+	assert_true(svmrt_event_reinject(SVMRT_EV_V | SVMRT_EV_SOFT | 0x80, 0) == 0);
+	assert_true(svmrt_event_reinject(EXC(3), 0) == 0);
+	assert_true(svmrt_event_reinject(EXC(29) | SVMRT_EV_ERROR_VALID, 0) == 0);
+}
+
+/* Every type and vector against every injected one: the same event comes again, whole. */
+static void what_was_injected_is_injected_again(void **state)
+{
+	unsigned int type, vector, other;
+
+	(void)state;
+	for (type = 0; type < 8; type++)
+		for (vector = 0; vector < 256; vector++) {
+			__u64 injected = SVMRT_EV_V | type << 8 | vector | SVMRT_EV_ERROR_VALID |
+					 77ULL << 32;
+			__u64 info = SVMRT_EV_V | type << 8 | vector;
+
+			assert_true(svmrt_event_reinject(info, injected) == injected);
+			assert_true(svmrt_event_reinject(info & ~SVMRT_EV_V, injected) == 0);
+			assert_true(svmrt_event_reinject(info, injected & ~SVMRT_EV_V) ==
+				    svmrt_event_reinject(info, 0));
+			for (other = 0; other < 256; other += 5)
+				if (other != vector)
+					assert_true(svmrt_event_reinject(info, (injected & ~0xffULL) |
+									 other) ==
+						    svmrt_event_reinject(info, 0));
+		}
 }
 
 int main(void)
@@ -205,6 +229,8 @@ int main(void)
 		cmocka_unit_test(exceptions_have_the_error_codes_of_their_vectors),
 		cmocka_unit_test(two_exceptions_become_what_the_manual_says),
 		cmocka_unit_test(interrupted_deliveries_are_repeated),
+		cmocka_unit_test(what_was_injected_is_injected_again),
+		cmocka_unit_test(a_step_knows_what_zydis_knows),
 		cmocka_unit_test(every_intercepted_instruction_has_the_length_that_zydis_gives),
 		cmocka_unit_test(prefixes_and_operands_agree_with_zydis),
 		cmocka_unit_test(truncated_bytes_have_no_length),

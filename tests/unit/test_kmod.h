@@ -13,5 +13,6 @@ void every_intercepted_instruction_has_the_length_that_zydis_gives(void **state)
 void prefixes_and_operands_agree_with_zydis(void **state);
 void truncated_bytes_have_no_length(void **state);
 void other_instructions_have_no_length(void **state);
+void a_step_knows_what_zydis_knows(void **state);
 
 #endif

@@ -7,6 +7,7 @@
 #include <Zydis/Zydis.h>
 #include <string.h>
 #include "insn.h"
+#include "step.h"
 
 static unsigned int zydis_length(const uint8_t *bytes, size_t count, enum svmrt_insn_mode mode)
 {
@@ -168,4 +169,79 @@ void other_instructions_have_no_length(void **state)
 	/* CPUID's bytes are no HLT. */
 	assert_int_equal(0, svmrt_insn_length((const uint8_t[]){ 0x0f, 0xa2 }, 2, SVMRT_INSN_64,
 					      0x78));
+}
+
+static enum svmrt_step_kind zydis_kind(ZydisMnemonic mnemonic)
+{
+	switch (mnemonic) {
+	case ZYDIS_MNEMONIC_PUSHF: case ZYDIS_MNEMONIC_PUSHFD: case ZYDIS_MNEMONIC_PUSHFQ:
+		return SVMRT_STEP_PUSHF;
+	case ZYDIS_MNEMONIC_POPF: case ZYDIS_MNEMONIC_POPFD: case ZYDIS_MNEMONIC_POPFQ:
+	case ZYDIS_MNEMONIC_IRET: case ZYDIS_MNEMONIC_IRETD: case ZYDIS_MNEMONIC_IRETQ:
+	case ZYDIS_MNEMONIC_SYSRET:
+		return SVMRT_STEP_LOADS;
+	case ZYDIS_MNEMONIC_SYSCALL:
+		return SVMRT_STEP_SYSCALL;
+	default:
+		return SVMRT_STEP_PLAIN;
+	}
+}
+
+static int zydis_vector(const ZydisDecodedInstruction *insn)
+{
+	return insn->mnemonic == ZYDIS_MNEMONIC_INT ? (int)insn->raw.imm[0].value.u :
+	       insn->mnemonic == ZYDIS_MNEMONIC_INT3 ? 3 :
+	       insn->mnemonic == ZYDIS_MNEMONIC_INTO ? 4 : -1;
+}
+
+static void compare_step(const uint8_t bytes[15], enum svmrt_insn_mode mode)
+{
+	static const ZydisMachineMode modes[] = { ZYDIS_MACHINE_MODE_LEGACY_16,
+		ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_MACHINE_MODE_LONG_64 };
+	static const ZydisStackWidth widths[] = { ZYDIS_STACK_WIDTH_16, ZYDIS_STACK_WIDTH_32,
+		ZYDIS_STACK_WIDTH_64 };
+	ZydisDecoder decoder;
+	ZydisDecodedInstruction insn;
+	unsigned int length = 0;
+	int vector, modrm;
+
+	ZydisDecoderInit(&decoder, modes[mode], widths[mode]);
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, NULL, bytes, 15, &insn)))
+		return;
+	vector = svmrt_step_swint(bytes, 15, mode, &length);
+	if (svmrt_step_kind(bytes, 15, mode) != zydis_kind(insn.mnemonic) ||
+	    vector != zydis_vector(&insn) || (vector >= 0 && length != insn.length))
+		fail_msg("mode %d, %02x %02x %02x: %s", mode, bytes[0], bytes[1], bytes[2],
+			 ZydisMnemonicGetString(insn.mnemonic));
+	modrm = svmrt_step_mov_dr(bytes, 15, mode, &length);
+	if (modrm >= 0 && (length != insn.length || (modrm & 7) != insn.raw.modrm.rm ||
+			   (modrm >> 3 & 7) != insn.raw.modrm.reg ||
+			   (modrm >> 8 & 1) != insn.raw.rex.B || (modrm >> 9 & 1) != insn.raw.rex.R))
+		fail_msg("mode %d, %02x %02x %02x: MOV DR", mode, bytes[0], bytes[1], bytes[2]);
+	if ((modrm >= 0) != (insn.opcode_map == ZYDIS_OPCODE_MAP_0F &&
+			     (insn.opcode == 0x21 || insn.opcode == 0x23)))
+		fail_msg("mode %d, %02x %02x %02x: MOV DR or not", mode, bytes[0], bytes[1], bytes[2]);
+}
+
+void a_step_knows_what_zydis_knows(void **state)
+{
+	static const uint8_t prefixes[] = { 0x90, 0x66, 0x67, 0x2e, 0xf3, 0x48, 0x41, 0x44 };
+	enum svmrt_insn_mode mode;
+	unsigned int p, a, b;
+
+	(void)state;
+	for (mode = SVMRT_INSN_16; mode <= SVMRT_INSN_64; mode++)
+		for (p = 0; p < sizeof(prefixes); p++)
+			for (a = 0; a < 256; a++)
+				for (b = 0; b < 256; b++) {
+					uint8_t bytes[15] = { 0 };
+					unsigned int at = 0;
+
+					if (prefixes[p] != 0x90)
+						bytes[at++] = prefixes[p];
+					bytes[at++] = (uint8_t)a;
+					bytes[at++] = (uint8_t)b;
+					bytes[at] = 0xc9;	/* as ModRM: registers 1 and 1 */
+					compare_step(bytes, mode);
+				}
 }
