@@ -121,7 +121,9 @@ void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, u8 action, bool state_va
 	event->flags = (u32)action << 8;
 	if (state_valid) {
 		event->exitinfo1 = vmcb_get_EXITINFO1(vmcb);
-		event->exitinfo2 = vmcb_get_EXITINFO2(vmcb);
+		/* EXITINFO2 means nothing for MSR (APM 15.11): the record has the number there. */
+		event->exitinfo2 = code == SVM_EXIT_CODE_MSR ? (u32)vcpu->gpr[1] :
+			vmcb_get_EXITINFO2(vmcb);
 		event->rip = vmcb_get_RIP(vmcb);
 		event->rax = vmcb_get_RAX(vmcb);
 		event->exitintinfo = vmcb_get_EXITINTINFO(vmcb);

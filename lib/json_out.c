@@ -49,18 +49,29 @@ void json_out_text(struct json_out *out, const char *text)
 	json_out_bytes(out, text, strlen(text));
 }
 
+/* Two digits at a time from the end, in front of which the number begins. */
 char *json_put_u64(char *at, uint64_t value)
 {
-	char reversed[20];
-	size_t n = 0;
+	static const char pairs[] =
+		"00010203040506070809101112131415161718192021222324"
+		"25262728293031323334353637383940414243444546474849"
+		"50515253545556575859606162636465666768697071727374"
+		"75767778798081828384858687888990919293949596979899";
+	char text[20];
+	size_t from = sizeof(text);
 
-	do {
-		reversed[n++] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	while (n)
-		*at++ = reversed[--n];
-	return at;
+	while (value >= 10) {
+		uint64_t rest = value / 100;
+
+		from -= 2;
+		memcpy(text + from, pairs + 2 * (value - 100 * rest), 2);
+		value = rest;
+	}
+	/* Nothing is left of a number of an even length; a zero is a digit of zero itself only. */
+	if (value || from == sizeof(text))
+		text[--from] = (char)('0' + value);
+	memcpy(at, text + from, sizeof(text) - from);
+	return at + sizeof(text) - from;
 }
 
 char *json_put_hex(char *at, uint64_t value)

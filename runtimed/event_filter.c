@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Judging records. Ranges of ports speak about IOIO exits only, ranges of guest physical addresses
- * about NPF exits only; what a kind of exit does not have does not count against it.
+ * about NPF exits only, ranges of MSRs about MSR exits only; what a kind of exit does not have does
+ * not count against it.
  */
 #include "event_filter.h"
 #include "tables.h"
@@ -47,6 +48,8 @@ static bool fits(const struct event_filter *filter, const struct svmrt_event *ev
 		return in_ranges(&filter->ports, event->exitinfo1 >> 16 & 0xffff);
 	if (event->code == SVM_EXIT_CODE_NPF)
 		return in_ranges(&filter->gpas, event->exitinfo2);
+	if (event->code == SVM_EXIT_CODE_MSR)
+		return in_ranges(&filter->msrs, event->exitinfo2);
 	return true;
 }
 
@@ -66,5 +69,5 @@ bool event_filter_wants_vcpu(const struct event_filter *filter, unsigned int vcp
 bool event_filter_is_partial(const struct event_filter *filter)
 {
 	return filter->some_exits || filter->sample > 1 || filter->ports.count ||
-		filter->gpas.count || filter->rips.count;
+		filter->gpas.count || filter->rips.count || filter->msrs.count;
 }

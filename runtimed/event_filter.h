@@ -24,7 +24,7 @@ struct event_filter {
 	uint64_t sample;	/* 2 or more: one of so many events that fit, the first one first */
 	uint64_t fitting;	/* of them so far */
 	uint8_t exits[(SVMRT_SLOTS + 7) / 8];	/* bit of svmrt_exit_slot(); if some_exits */
-	struct event_ranges ports, gpas, rips;
+	struct event_ranges ports, gpas, rips, msrs;
 };
 
 /* Lets exits of that code through. False: there is no exit of that name. */

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include "vcpu.h"
 
+struct subscription;
+
 /* Watch the ring / stop watching it. */
 void events_resume(struct vcpu *vcpu);
 void events_pause(struct vcpu *vcpu);
@@ -17,6 +19,11 @@ void events_pause(struct vcpu *vcpu);
 bool events_drain(struct vcpu *vcpu);
 
 /* After the last record of a run: report records that the ring dropped at its end. */
+/*
+ * To one subscription, what the ring still has of the events from `from_seq` on that were consumed;
+ * what is missing among them is counted as dropped.
+ */
+void events_tell_again(struct vcpu *vcpu, struct subscription *subscription, uint64_t from_seq);
 void events_finish(struct vcpu *vcpu);
 
 #endif

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # svmrund. Everything but main.c is a library, so that tests can run the daemon on their own engine.
 libsvmkit_common_a_SOURCES += \
+	lib/event_frame.h \
 	lib/json_b64.c lib/json_b64.h \
 	lib/json_check.c lib/json_check.h \
 	lib/json_out.c lib/json_out.h \
@@ -36,7 +37,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/rpc_types.c runtimed/rpc_vcpu.c runtimed/rpc_vcpu_set.c runtimed/rpc_vm.c \
 	runtimed/server.c runtimed/server.h \
 	runtimed/service.c runtimed/service.h \
-	runtimed/subscription.c runtimed/subscription.h \
+	runtimed/subscription.c runtimed/subscription.h runtimed/subscription_send.c \
 	runtimed/template.c runtimed/template.h \
 	runtimed/template_file.c runtimed/template_file.h \
 	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \

@@ -38,6 +38,7 @@ enum rpc_type {
 	RPC_TYPE_PATH,		/* 1 to 4095 bytes without NUL */
 	RPC_TYPE_TRUE,		/* true */
 	RPC_TYPE_EVENT_MODE,	/* "lossy" or "lossless" */
+	RPC_TYPE_EVENT_FORMAT,	/* "json" or "binary" */
 	RPC_TYPE_U64,		/* integer, or a string like "0x1f" for all 64 bits */
 	RPC_TYPE_LENGTH,	/* bytes: 1 .. LIMIT_ACCESS_BYTES */
 	RPC_TYPE_REGS,		/* object: name of a register -> RPC_TYPE_U64 */
@@ -48,7 +49,7 @@ enum rpc_type {
 	RPC_TYPE_RANGES,	/* array of 1 to 16 {first, last}, RPC_TYPE_U64 each, in order */
 };
 
-#define RPC_MAX_PARAMS 10
+#define RPC_MAX_PARAMS 13
 
 struct rpc_param {
 	const char *name;	/* NULL ends the list */

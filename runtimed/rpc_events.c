@@ -2,13 +2,15 @@
 /* events.*: subscriptions of the calling client, and how their parameters become a filter. */
 #include <string.h>
 #include "event_json.h"
+#include "events.h"
 #include "limits.h"
 #include "rpc_handlers.h"
 #include "subscription.h"
 
 /* args of events.subscribe, as in the table */
 enum {
-	ARG_VM, ARG_MODE, ARG_VCPU, ARG_EXITS, ARG_PORTS, ARG_GPAS, ARG_RIPS, ARG_SAMPLE, ARG_FIELDS
+	ARG_VM, ARG_MODE, ARG_VCPU, ARG_EXITS, ARG_PORTS, ARG_GPAS, ARG_MSRS, ARG_RIPS, ARG_SAMPLE,
+	ARG_FIELDS, ARG_FORMAT, ARG_FROM_SEQ
 };
 
 static void take_ranges(struct event_ranges *ranges, const cJSON *array)
@@ -23,7 +25,7 @@ static void take_ranges(struct event_ranges *ranges, const cJSON *array)
 	}
 }
 
-/* The exits that are named, and those that ports and gpas are about. */
+/* The exits that are named, and those that ports, gpas and msrs are about. */
 static bool take_exits(struct rpc_request *request, struct event_filter *filter)
 {
 	const cJSON *name;
@@ -39,6 +41,8 @@ static bool take_exits(struct rpc_request *request, struct event_filter *filter)
 		event_filter_add_exit(filter, "IOIO");
 	if (filter->gpas.count)
 		event_filter_add_exit(filter, "NPF");
+	if (filter->msrs.count)
+		event_filter_add_exit(filter, "MSR");
 	return true;
 }
 
@@ -59,6 +63,7 @@ static bool take_filter(struct rpc_request *request, const struct vm *vm,
 	filter->sample = request->args[ARG_SAMPLE].number;
 	take_ranges(&filter->ports, request->args[ARG_PORTS].json);
 	take_ranges(&filter->gpas, request->args[ARG_GPAS].json);
+	take_ranges(&filter->msrs, request->args[ARG_MSRS].json);
 	take_ranges(&filter->rips, request->args[ARG_RIPS].json);
 	return take_exits(request, filter);
 }
@@ -94,26 +99,48 @@ bool rpc_has_all_subscriptions(struct rpc_request *request)
 	return true;
 }
 
+/* False: the request is answered. Sequence numbers are per vCPU, so from_seq is about one. */
+static bool take_options(struct rpc_request *request, const struct vm *vm,
+			 struct subscription_options *options)
+{
+	const struct rpc_arg *args = request->args;
+
+	options->lossless = args[ARG_MODE].given && !strcmp(args[ARG_MODE].text, "lossless");
+	options->binary = args[ARG_FORMAT].given && !strcmp(args[ARG_FORMAT].text, "binary");
+	options->from_seq = args[ARG_FROM_SEQ].number;
+	if (options->lossless && !rpc_need_role(request, ROLE_OPERATOR, "a lossless subscription"))
+		return false;
+	if (options->binary && args[ARG_FIELDS].given) {
+		rpc_fail_param(request, "fields", "events.subscribe: binary records have all fields; "
+			       "leave out fields, or take the format json");
+		return false;
+	}
+	if (args[ARG_FROM_SEQ].given && !args[ARG_VCPU].given && vm->vcpu_count > 1) {
+		rpc_fail_param(request, "vcpu", "events.subscribe: each of the %u vCPUs of VM %llu "
+			       "counts by itself; say of which one from_seq is",
+			       vm->vcpu_count, (unsigned long long)vm->number);
+		return false;
+	}
+	return take_filter(request, vm, &options->filter) &&
+		take_fields(request, &options->fields);
+}
+
 void rpc_events_subscribe(struct rpc_request *request)
 {
-	const struct rpc_arg *mode = &request->args[ARG_MODE];
-	bool lossless = mode->given && !strcmp(mode->text, "lossless");
+	bool again = request->args[ARG_FROM_SEQ].given;
 	struct vm *vm = rpc_vm_of(request);
-	struct event_filter filter = { 0 };
+	struct subscription_options options = { 0 };
 	struct subscription *subscription;
-	uint32_t fields;
 	cJSON *result;
 
-	if (!vm || (lossless && !rpc_need_role(request, ROLE_OPERATOR, "a lossless subscription")))
+	if (!vm || !take_options(request, vm, &options) || rpc_has_all_subscriptions(request))
 		return;
-	if (!take_filter(request, vm, &filter) || !take_fields(request, &fields))
-		return;
-	if (rpc_has_all_subscriptions(request))
-		return;
-	subscription = subscription_new(request->client, vm, lossless, &filter, fields);
+	subscription = subscription_new(request->client, vm, &options);
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "subscription", (double)subscription->number);
 	rpc_reply(request, result);
+	if (again)
+		events_tell_again(vm->vcpus[options.filter.vcpu], subscription, options.from_seq);
 }
 
 void rpc_events_unsubscribe(struct rpc_request *request)

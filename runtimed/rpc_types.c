@@ -171,6 +171,9 @@ static const char *take_text(const char *text, enum rpc_type type)
 	case RPC_TYPE_PATH:
 		return text && text[0] && strlen(text) <= MAX_PATH_BYTES ? NULL :
 			"a string of 1 to 4095 bytes";
+	case RPC_TYPE_EVENT_FORMAT:
+		return text && (!strcmp(text, "json") || !strcmp(text, "binary")) ? NULL :
+			"\"json\" or \"binary\"";
 	default:
 		return text && (!strcmp(text, "lossy") || !strcmp(text, "lossless")) ? NULL :
 			"\"lossy\" or \"lossless\"";
@@ -226,6 +229,7 @@ const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg 
 	case RPC_TYPE_BASE64:
 	case RPC_TYPE_PATH:
 	case RPC_TYPE_EVENT_MODE:
+	case RPC_TYPE_EVENT_FORMAT:
 		return take_text(arg->text, type);
 	case RPC_TYPE_REGS:
 	case RPC_TYPE_LIMITS:
@@ -266,9 +270,17 @@ static cJSON *u64_schema(void)
 	return schema;
 }
 
+static void add_choices(cJSON *schema, const char *one, const char *other)
+{
+	cJSON *choices = cJSON_AddArrayToObject(schema, "enum");
+
+	cJSON_AddItemToArray(choices, cJSON_CreateString(one));
+	cJSON_AddItemToArray(choices, cJSON_CreateString(other));
+}
+
 static cJSON *text_schema(enum rpc_type type)
 {
-	cJSON *schema = new_schema("string"), *choices;
+	cJSON *schema = new_schema("string");
 
 	switch (type) {
 	case RPC_TYPE_NAME:
@@ -285,10 +297,11 @@ static cJSON *text_schema(enum rpc_type type)
 		cJSON_AddNumberToObject(schema, "minLength", 1);
 		cJSON_AddNumberToObject(schema, "maxLength", MAX_PATH_BYTES);
 		break;
+	case RPC_TYPE_EVENT_FORMAT:
+		add_choices(schema, "json", "binary");
+		break;
 	default:
-		choices = cJSON_AddArrayToObject(schema, "enum");
-		cJSON_AddItemToArray(choices, cJSON_CreateString("lossy"));
-		cJSON_AddItemToArray(choices, cJSON_CreateString("lossless"));
+		add_choices(schema, "lossy", "lossless");
 		break;
 	}
 	return schema;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "config.h"
 #include "console.h"
 #include "event_json.h"
 #include "events.h"
@@ -14,6 +15,7 @@
 #include "limits.h"
 #include "log.h"
 #include "subscription.h"
+#include "vcpu.h"
 
 /* Tells the kernel whether a full ring stops the vCPU, and whether we drain at all. */
 void subscription_update_hold(struct vm *vm)
@@ -41,8 +43,8 @@ void subscription_update_hold(struct vm *vm)
 		daemon_wake(vm->daemon);
 }
 
-struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless,
-				      const struct event_filter *filter, uint32_t fields)
+struct subscription *subscription_new(struct client *client, struct vm *vm,
+				      const struct subscription_options *options)
 {
 	struct subscription *s = need_memory(sizeof(*s) + vm->vcpu_count * sizeof(s->dropped[0]));
 	char *end;
@@ -50,9 +52,12 @@ struct subscription *subscription_new(struct client *client, struct vm *vm, bool
 	s->client = client;
 	s->vm = vm;
 	s->number = ++client->daemon->last_subscription;
-	s->lossless = lossless;
-	s->filter = *filter;
-	s->fields = fields;
+	s->lossless = options->lossless;
+	s->binary = options->binary;
+	s->from_seq = options->from_seq;
+	s->filter = options->filter;
+	s->fields = options->fields;
+	s->takes_all = !s->filter.one_vcpu && !event_filter_is_partial(&s->filter);
 	memcpy(s->prefix, EVENT_JSON_PREFIX, sizeof(EVENT_JSON_PREFIX) - 1);
 	end = json_put_u64(s->prefix + sizeof(EVENT_JSON_PREFIX) - 1, s->number);
 	s->prefix_bytes = (size_t)(end - s->prefix);
@@ -85,110 +90,30 @@ void subscription_free(struct subscription *s)
 	subscription_update_hold(vm);
 }
 
-static void report_drops(struct subscription *s, unsigned int vcpu)
-{
-	struct json_out *out = client_output(s->client);
-
-	JSON_OUT_LITERAL(out, "{\"jsonrpc\":\"2.0\",\"method\":\"events.dropped\",\"params\":{"
-			 "\"subscription\":");
-	json_out_u64(out, s->number);
-	JSON_OUT_LITERAL(out, ",\"vm\":");
-	json_out_u64(out, s->vm->number);
-	JSON_OUT_LITERAL(out, ",\"vcpu\":");
-	json_out_u64(out, vcpu);
-	JSON_OUT_LITERAL(out, ",\"count\":");
-	json_out_u64(out, s->dropped[vcpu].count);
-	if (s->dropped[vcpu].unseen) {
-		JSON_OUT_LITERAL(out, ",\"unseen\":");
-		json_out_u64(out, s->dropped[vcpu].unseen);
-	}
-	JSON_OUT_LITERAL(out, "}}\n");
-	s->dropped[vcpu].count = s->dropped[vcpu].unseen = 0;
-	client_queued(s->client);
-}
-
 static void report_drops_of_all(struct subscription *s)
 {
 	for (unsigned int i = 0; i < s->vm->vcpu_count; i++)
-		if (s->dropped[i].count || s->dropped[i].unseen)
-			report_drops(s, i);
+		subscription_report_drops(s, i);
 }
 
-/* An event in the views that were asked for so far; more different ones are encoded each time. */
-struct encodings {
-	unsigned int count;
-	struct {
-		uint32_t fields;
-		size_t length;
-		char body[EVENT_JSON_MAX_BYTES];
-	} view[4];
-};
-
-static void send_event(struct subscription *s, struct encodings *encodings, unsigned int vcpu,
-		       const struct svmrt_event *event)
+void subscription_count_drops_of(struct subscription *s, unsigned int vcpu, uint64_t count)
 {
-	const unsigned int most = sizeof(encodings->view) / sizeof(encodings->view[0]);
-	struct json_out *out = client_output(s->client);
-	unsigned int at = 0;
-
-	while (at < encodings->count && encodings->view[at].fields != s->fields)
-		at++;
-	if (at == encodings->count) {
-		if (at == most)
-			at--;
-		else
-			encodings->count++;
-		encodings->view[at].fields = s->fields;
-		encodings->view[at].length = event_json_body(encodings->view[at].body,
-							     s->vm->number, vcpu, event,
-							     s->fields);
-	}
-	json_out_bytes(out, s->prefix, s->prefix_bytes);
-	json_out_bytes(out, encodings->view[at].body, encodings->view[at].length);
-	client_queued(s->client);
-}
-
-void subscription_send_all(struct vm *vm, unsigned int vcpu, const struct svmrt_event *event)
-{
-	bool became_full = false;
-	struct encodings encodings;
-
-	encodings.count = 0;
-
-	list_each(link, &vm->subscriptions) {
-		struct subscription *s = list_object(link, struct subscription, vm_link);
-		bool was_congested = s->client->congested;
-
-		if (!event_filter_passes(&s->filter, vcpu, event))
-			continue;
-		if (was_congested && !s->lossless) {
-			s->dropped[vcpu].count++;
-			continue;
-		}
-		if (s->dropped[vcpu].count || s->dropped[vcpu].unseen)
-			report_drops(s, vcpu);
-		send_event(s, &encodings, vcpu, event);
-		became_full |= s->client->congested && !was_congested;
-	}
-	if (became_full)
-		subscription_update_hold(vm);
+	if (!event_filter_wants_vcpu(&s->filter, vcpu))
+		return;
+	if (event_filter_is_partial(&s->filter))
+		s->dropped[vcpu].unseen += count;
+	else
+		s->dropped[vcpu].count += count;
 }
 
 void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count)
 {
-	list_each(link, &vm->subscriptions) {
-		struct subscription *s = list_object(link, struct subscription, vm_link);
-
-		if (!event_filter_wants_vcpu(&s->filter, vcpu))
-			continue;
-		if (event_filter_is_partial(&s->filter))
-			s->dropped[vcpu].unseen += count;
-		else
-			s->dropped[vcpu].count += count;
-	}
+	list_each(link, &vm->subscriptions)
+		subscription_count_drops_of(list_object(link, struct subscription, vm_link), vcpu,
+					    count);
 }
 
-void subscription_report_drops(struct vm *vm)
+void subscription_report_all_drops(struct vm *vm)
 {
 	list_each(link, &vm->subscriptions)
 		report_drops_of_all(list_object(link, struct subscription, vm_link));

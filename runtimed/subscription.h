@@ -11,12 +11,16 @@
 #include "event_filter.h"
 #include "vm.h"
 
+struct vcpu;
+
 struct subscription {
 	struct list client_link, vm_link;
 	struct client *client;
 	struct vm *vm;
 	uint64_t number;
-	bool lossless;
+	bool lossless, binary;
+	bool takes_all;		/* the filter lets everything through */
+	uint64_t from_seq;	/* events before it were not asked for */
 	char prefix[96];	/* of every event line, with the number */
 	size_t prefix_bytes;
 	uint32_t fields;	/* its view: EVENT_FIELDS_ALL or some of them */
@@ -27,21 +31,37 @@ struct subscription {
 	} dropped[];		/* per vCPU, not reported yet */
 };
 
-/* Copies the filter. */
-struct subscription *subscription_new(struct client *client, struct vm *vm, bool lossless,
-				      const struct event_filter *filter, uint32_t fields);
+/* What events.subscribe says. */
+struct subscription_options {
+	bool lossless, binary;
+	uint64_t from_seq;
+	uint32_t fields;
+	struct event_filter filter;
+};
+
+struct subscription *subscription_new(struct client *client, struct vm *vm,
+				      const struct subscription_options *options);
 struct subscription *subscription_find(struct client *client, uint64_t number);
 void subscription_free(struct subscription *subscription);
 
-/* One event to all subscribers of the VM that want it; encoded once for all of the same view. */
-void subscription_send_all(struct vm *vm, unsigned int vcpu, const struct svmrt_event *event);
-/* Events that the ring lost. */
+/* Up to so many records of one vCPU at once. */
+#define EVENT_BATCH 64
+
+/* To all subscribers of the VM that want them; encoded once for all of the same view. */
+void subscription_send_all(struct vcpu *vcpu, const struct svmrt_event *events,
+			   unsigned int count);
+/* The same to one of them. */
+void subscription_send_one(struct subscription *subscription, struct vcpu *vcpu,
+			   const struct svmrt_event *events, unsigned int count);
+/* Events that the ring lost, for all subscribers or for one. */
 void subscription_count_drops(struct vm *vm, unsigned int vcpu, uint64_t count);
+void subscription_count_drops_of(struct subscription *subscription, unsigned int vcpu,
+				 uint64_t count);
 /* Makes the rings of a VM hold or drop as its subscriptions and the recorder want it. */
 void subscription_update_hold(struct vm *vm);
-/* Report what is not reported yet: before vm.state. */
-void subscription_report_drops(struct vm *vm);
-
+/* Report what is not reported yet: of one vCPU; of a VM, before vm.state. */
+void subscription_report_drops(struct subscription *subscription, unsigned int vcpu);
+void subscription_report_all_drops(struct vm *vm);
 /* A client's queue fell below the low mark; stopped moving; the client is going away. */
 void subscription_client_relieved(struct client *client);
 void subscription_client_stalled(struct client *client);

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 #include "engine.h"
+#include "event_json.h"
 #include "vm.h"
 
 struct vcpu {
@@ -19,6 +20,7 @@ struct vcpu {
 	bool waits_for_sipi;		/* has no thread: nothing can send a SIPI yet */
 	int fd;
 	struct engine_pages pages;
+	struct event_json_head json_head;
 	uv_poll_t poll;			/* readable: the ring has unread records */
 	bool polling;
 	uint64_t next_seq;		/* loop: sequence number that the next record should have */

@@ -227,7 +227,7 @@ static void finish(struct vm *vm)
 		events_finish(vm->vcpus[i]);
 	recorder_flush(vm->daemon->recorder);
 	console_pump(vm, true);
-	subscription_report_drops(vm);
+	subscription_report_all_drops(vm);
 	if (vm->end.reason == VM_END_NONE) {
 		vm->end.reason = VM_END_REQUESTED;
 		snprintf(vm->end.text, sizeof(vm->end.text), "the run was stopped on request");

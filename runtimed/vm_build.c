@@ -162,6 +162,8 @@ static struct vm *finish_vm(struct vm *vm, int failed)
 		return NULL;
 	}
 	vm->number = ++vm->daemon->last_vm;
+	for (unsigned int i = 0; i < vm->vcpu_count; i++)
+		event_json_head(&vm->vcpus[i]->json_head, vm->number, i);
 	recorder_vm(vm->daemon->recorder, vm);
 	subscription_update_hold(vm);
 	return vm;

@@ -296,7 +296,7 @@ struct svmrt_event {		/* 64 bytes, little endian */
 	__u64 seq;		/* per vCPU, from 0; a gap is an event that was dropped */
 	__u64 tsc;		/* host TSC after the exit */
 	__u64 exitinfo1;
-	__u64 exitinfo2;
+	__u64 exitinfo2;	/* of an MSR exit: ECX, the number of the MSR */
 	__u64 rip;
 	__u64 rax;
 	__u64 exitintinfo;

@@ -427,3 +427,27 @@ vm_case() {
 @test "as root the journal gets priorities and fields" {
 	service_case as_root_the_journal_gets_priorities_and_fields
 }
+
+@test "binary frames have the same events" {
+	filter_case binary_frames_have_the_same_events
+}
+
+@test "binary frames and drops add up" {
+	filter_case binary_frames_and_drops_add_up
+}
+
+@test "old events are told again while the ring has them" {
+	filter_case old_events_are_told_again_while_the_ring_has_them
+}
+
+@test "events told again join the stream without a gap" {
+	filter_case events_told_again_join_the_stream_without_a_gap
+}
+
+@test "of several vCPUs one must be named" {
+	filter_case of_several_vcpus_one_must_be_named
+}
+
+@test "an event before from seq is not told" {
+	filter_case an_event_before_from_seq_is_not_told
+}

@@ -193,19 +193,23 @@ static void set_readable(struct fake_vcpu *vcpu, bool readable)
 	(void)done;	/* EAGAIN: was so already */
 }
 
-/* Four kinds in turn, with the addresses that the header promises. */
+/* Five kinds in turn, with the addresses that the header promises. */
 static void mix_event(struct svmrt_event *event)
 {
 	static const uint32_t codes[] = {
 		SVM_EXIT_CODE_RDTSC, SVM_EXIT_CODE_IOIO, SVM_EXIT_CODE_NPF, SVM_EXIT_CODE_CPUID,
+		SVM_EXIT_CODE_MSR,
 	};
+	const uint64_t round = event->seq / 5;
 
-	event->code = codes[event->seq % 4];
+	event->code = codes[event->seq % 5];
 	event->rip = 0x1000 + event->seq % 10;
 	if (event->code == SVM_EXIT_CODE_IOIO)
-		event->exitinfo1 = (0x3f8 + event->seq / 4 % 8) << 16 | 0x10;
+		event->exitinfo1 = (0x3f8 + round % 8) << 16 | 0x10;
 	if (event->code == SVM_EXIT_CODE_NPF)
-		event->exitinfo2 = 0xfee00000 + event->seq / 4 % 16 * 0x1000;
+		event->exitinfo2 = 0xfee00000 + round % 16 * 0x1000;
+	if (event->code == SVM_EXIT_CODE_MSR)
+		event->exitinfo2 = 0xc0000080 + round % 7;
 }
 
 /* False: the ring is full and lossless. */

@@ -177,64 +177,96 @@ static void strings_survive_escaping(void **state)
 	json_out_free(&out);
 }
 
-static uint64_t hex_of(const cJSON *json, const char *name)
+static struct event_json_head vcpu_head(uint64_t vm, unsigned int vcpu)
 {
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(json, name));
+	struct event_json_head head;
 
-	assert_non_null(text);
-	return strtoull(text, NULL, 16);
+	event_json_head(&head, vm, vcpu);
+	return head;
 }
 
-static const char *text_of(const cJSON *json, const char *name)
+static void add_hex(cJSON *json, const char *name, uint64_t value)
 {
-	return cJSON_GetStringValue(cJSON_GetObjectItem(json, name));
+	char text[24];
+
+	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
+	cJSON_AddStringToObject(json, name, text);
 }
 
-/* Encodes, checks strictly, parses with cJSON and compares every member. */
-static void round_trip(const struct svmrt_event *event)
+static bool is_wanted(uint32_t fields, const char *name)
 {
-	char line[EVENT_JSON_MAX_BYTES + 80] = EVENT_JSON_PREFIX "7";
-	size_t head = strlen(line);
-	size_t length = event_json_body(line + head, 3, 2, event,
-					EVENT_FIELDS_ALL);
+	uint32_t bit;
+
+	assert_true(event_json_field(name, &bit));
+	return !bit || fields & bit;
+}
+
+#define ADD_HEX(json, fields, name, value) do { \
+		if (is_wanted((fields), (name))) \
+			add_hex((json), (name), (value)); \
+	} while (0)
+
+/* The same event through cJSON, which is what every other message goes through. */
+static char *print_with_cjson(const struct svmrt_event *event, uint32_t fields)
+{
 	const struct svm_exit_info *row = svm_exit_by_code(event->code);
 	const char *mode = svmrt_mode_name(SVMRT_EVENT_MODE(event->flags));
+	const char *action = svmrt_action_name(SVMRT_EVENT_ACTION(event->flags));
+	cJSON *json = cJSON_CreateObject(), *params;
+	char code[24], *text;
+
+	cJSON_AddStringToObject(json, "jsonrpc", "2.0");
+	cJSON_AddStringToObject(json, "method", "exit");
+	params = cJSON_AddObjectToObject(json, "params");
+	cJSON_AddNumberToObject(params, "subscription", 7);
+	cJSON_AddNumberToObject(params, "vm", 3);
+	cJSON_AddNumberToObject(params, "vcpu", 2);
+	if (event->seq >> 53)
+		add_hex(params, "seq", event->seq);
+	else
+		cJSON_AddNumberToObject(params, "seq", (double)event->seq);
+	snprintf(code, sizeof(code), "0x%x", event->code);
+	if (is_wanted(fields, "exit"))
+		cJSON_AddStringToObject(params, "exit", row ? row->name : code);
+	ADD_HEX(params, fields, "code", row ? row->code : event->code);
+	ADD_HEX(params, fields, "info1", event->exitinfo1);
+	ADD_HEX(params, fields, "info2", event->exitinfo2);
+	ADD_HEX(params, fields, "intinfo", event->exitintinfo);
+	ADD_HEX(params, fields, "rip", event->rip);
+	ADD_HEX(params, fields, "rax", event->rax);
+	ADD_HEX(params, fields, "tsc", event->tsc);
+	if (is_wanted(fields, "cpl"))
+		cJSON_AddNumberToObject(params, "cpl", event->flags & 3);
+	if (is_wanted(fields, "mode"))
+		cJSON_AddStringToObject(params, "mode", mode ? mode : "unknown");
+	if (is_wanted(fields, "shadow"))
+		cJSON_AddBoolToObject(params, "shadow", !!(event->flags & SVMRT_EVENT_SHADOW));
+	if (is_wanted(fields, "action"))
+		cJSON_AddStringToObject(params, "action", action ? action : "unknown");
+	text = cJSON_PrintUnformatted(json);
+	cJSON_Delete(json);
+	return text;
+}
+
+/* Byte for byte what cJSON prints, and an LF. */
+static void compare(const struct svmrt_event *event, uint32_t fields)
+{
+	char line[EVENT_JSON_MAX_BYTES + 80] = EVENT_JSON_PREFIX "7";
+	struct event_json_head vcpu = vcpu_head(3, 2);
+	size_t head = strlen(line);
+	size_t length = event_json_body(line + head, &vcpu, event, fields);
+	char *want = print_with_cjson(event, fields);
 	struct json_check_error error;
-	cJSON *json, *params;
 
 	assert_true(length < EVENT_JSON_MAX_BYTES);
 	assert_int_equal(line[head + length - 1], '\n');
-	assert_int_equal(json_check(line, head + length, 4, &error), JSON_CHECK_OK);
-	json = cJSON_ParseWithLength(line, head + length);
-	params = cJSON_GetObjectItem(json, "params");
-	assert_int_equal(cJSON_GetArraySize(params), 16);
-	assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(params, "subscription")), 7);
-	assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(params, "vm")), 3);
-	assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(params, "vcpu")), 2);
-	if (event->seq >> 53)
-		assert_true(hex_of(params, "seq") == event->seq);
-	else
-		assert_true((uint64_t)cJSON_GetNumberValue(cJSON_GetObjectItem(params, "seq")) ==
-			    event->seq);
-	if (row)
-		assert_string_equal(text_of(params, "exit"), row->name);
-	assert_true(hex_of(params, "code") == (row ? row->code : event->code));
-	assert_true(hex_of(params, "info1") == event->exitinfo1);
-	assert_true(hex_of(params, "info2") == event->exitinfo2);
-	assert_true(hex_of(params, "intinfo") == event->exitintinfo);
-	assert_true(hex_of(params, "rip") == event->rip);
-	assert_true(hex_of(params, "rax") == event->rax);
-	assert_true(hex_of(params, "tsc") == event->tsc);
-	assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(params, "cpl")),
-			 event->flags & 3);
-	assert_string_equal(text_of(params, "mode"), mode ? mode : "unknown");
-	assert_int_equal(cJSON_IsTrue(cJSON_GetObjectItem(params, "shadow")),
-			 !!(event->flags & SVMRT_EVENT_SHADOW));
-	assert_non_null(text_of(params, "action"));
-	cJSON_Delete(json);
+	line[head + length - 1] = '\0';
+	assert_int_equal(json_check(line, head + length - 1, 4, &error), JSON_CHECK_OK);
+	assert_string_equal(line, want);
+	cJSON_free(want);
 }
 
-static void every_exit_code_and_flag_encodes_to_what_cjson_reads(void **state)
+static void every_exit_code_and_flag_is_written_as_cjson_would(void **state)
 {
 	struct svmrt_event event = {
 		.tsc = ~0ULL, .exitinfo1 = ~0ULL, .exitinfo2 = ~0ULL, .rip = ~0ULL, .rax = ~0ULL,
@@ -242,19 +274,74 @@ static void every_exit_code_and_flag_encodes_to_what_cjson_reads(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < SVM_EXIT_ROWS; i++) {
-		event.code = (uint32_t)svm_exits[i].code;
-		event.seq = i % 2 ? ~0ULL - i : i;
-		round_trip(&event);
+	for (unsigned int slot = 0; slot < SVMRT_SLOTS; slot++) {	/* known or not */
+		event.code = slot < 0x100 ? slot : slot < 0x110 ? 0x400 + slot - 0x100 :
+			~(slot - 0x110);
+		event.seq = slot % 2 ? ~0ULL - slot : slot;
+		compare(&event, EVENT_FIELDS_ALL);
+		compare(&event, slot);
 	}
 	event.code = 0x12345678;
-	round_trip(&event);
-	for (uint32_t flags = 0; flags < 0x10000; flags += 1) {
-		if ((flags & 0xc0) || (flags >> 8) > SVMRT_ACTIONS)
-			continue;
+	compare(&event, EVENT_FIELDS_ALL);
+	for (uint32_t flags = 0; flags < 0x10000; flags++) {
 		event.flags = flags;
 		event.rip = flags;
-		round_trip(&event);
+		if ((flags & 0xc0) == 0 && (flags >> 8) <= SVMRT_ACTIONS + 12)
+			compare(&event, EVENT_FIELDS_ALL);
+	}
+}
+
+/* The number in the head is counted up: from 9 to 10, over gaps, backwards, and past 2^53. */
+static void sequence_numbers_follow_each_other_as_they_come(void **state)
+{
+	static const uint64_t starts[] = { 0, 8, 98, 999998, (1ULL << 53) - 3, ~0ULL - 3, 5, 5 };
+	struct event_json_head vcpu = vcpu_head(1, 0);
+	struct svmrt_event event = { .code = SVM_EXIT_CODE_HLT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		for (uint64_t n = 0; n < 6; n++) {
+			struct event_json_head fresh = vcpu_head(1, 0);
+			char got[EVENT_JSON_MAX_BYTES], want[EVENT_JSON_MAX_BYTES];
+			size_t length;
+
+			event.seq = starts[i] + n;
+			length = event_json_body(got, &vcpu, &event, EVENT_FIELDS_ALL);
+			assert_int_equal(event_json_body(want, &fresh, &event, EVENT_FIELDS_ALL),
+					 length);
+			assert_memory_equal(got, want, length);
+			/* A second view of the same event. */
+			event_json_body(got, &vcpu, &event, 1);
+		}
+	}
+}
+
+/* Every number of digits of every field, and every view. */
+static void numbers_of_any_length_and_any_view_are_written_as_cjson_would(void **state)
+{
+	struct svmrt_event event = { .code = SVM_EXIT_CODE_IOIO };
+
+	(void)state;
+	for (unsigned int shift = 0; shift < 64; shift++) {
+		uint64_t value = (1ULL << shift) | (shift % 3 ? 0 : 0x0123456789abcdefULL >> shift);
+
+		event.seq = value;
+		event.tsc = value - 1;
+		event.exitinfo1 = value + 1;
+		event.exitinfo2 = value ^ 0xa;
+		event.rip = ~value;
+		event.rax = value >> 1;
+		event.exitintinfo = shift;
+		compare(&event, EVENT_FIELDS_ALL);
+	}
+	for (uint32_t fields = 0; fields <= EVENT_FIELDS_ALL; fields++)
+		compare(&event, fields);
+	/* From 10^15 on cJSON writes round numbers with an exponent: the same value, another text. */
+	for (uint64_t seq = 1; seq < 1000000000000000ULL; seq *= 10) {
+		event.seq = seq - 1;
+		compare(&event, EVENT_FIELDS_ALL);
+		event.seq = seq;
+		compare(&event, EVENT_FIELDS_ALL);
 	}
 }
 
@@ -270,7 +357,9 @@ int main(void)
 		cmocka_unit_test(base64_has_one_text_for_one_value),
 		cmocka_unit_test(numbers_are_written_as_printf_would),
 		cmocka_unit_test(strings_survive_escaping),
-		cmocka_unit_test(every_exit_code_and_flag_encodes_to_what_cjson_reads),
+		cmocka_unit_test(every_exit_code_and_flag_is_written_as_cjson_would),
+		cmocka_unit_test(sequence_numbers_follow_each_other_as_they_come),
+		cmocka_unit_test(numbers_of_any_length_and_any_view_are_written_as_cjson_would),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
