@@ -40,6 +40,45 @@ void console_put(struct vcpu *vcpu, char byte)
 		daemon_wake(vcpu->vm->daemon);
 }
 
+bool console_get(struct console *console, uint8_t *byte)
+{
+	bool got;
+
+	pthread_mutex_lock(&console->lock);
+	got = console->input_bytes > 0;
+	if (got) {
+		*byte = (uint8_t)console->input[console->input_start];
+		console->input_start = (console->input_start + 1) % sizeof(console->input);
+		console->input_bytes--;
+	}
+	pthread_mutex_unlock(&console->lock);
+	return got;
+}
+
+bool console_has_input(struct console *console)
+{
+	bool has;
+
+	pthread_mutex_lock(&console->lock);
+	has = console->input_bytes > 0;
+	pthread_mutex_unlock(&console->lock);
+	return has;
+}
+
+bool console_type(struct console *console, const char *bytes, size_t length, size_t *waiting)
+{
+	bool fits;
+
+	pthread_mutex_lock(&console->lock);
+	fits = length <= sizeof(console->input) - console->input_bytes;
+	for (size_t i = 0; fits && i < length; i++)
+		console->input[(console->input_start + console->input_bytes++) %
+			       sizeof(console->input)] = bytes[i];
+	*waiting = console->input_bytes;
+	pthread_mutex_unlock(&console->lock);
+	return fits;
+}
+
 static void send_bytes(struct vm *vm, struct client *client, const char *bytes, size_t length)
 {
 	struct json_out *out = client_output(client);

@@ -2,7 +2,8 @@
 /*
  * Serial output of a VM: vCPU threads put bytes into `pending`, the loop moves them to the bounded
  * history and to the attached clients. Nothing is dropped on the way: a thread that finds `pending`
- * full waits for the loop. What falls out of the history is counted.
+ * full waits for the loop. What falls out of the history is counted. Input goes the other way, from
+ * the loop into `input`, from which the serial port takes it when the guest reads.
  */
 #ifndef SVMRUND_CONSOLE_H
 #define SVMRUND_CONSOLE_H
@@ -18,10 +19,13 @@ struct vm;
 struct vcpu;
 
 struct console {
-	pthread_mutex_t lock;	/* of pending */
+	bool exists;		/* the VM has a serial port; fixed before it starts */
+	pthread_mutex_t lock;	/* of pending and input */
 	pthread_cond_t room;
 	char pending[CONSOLE_PENDING_BYTES];
 	size_t pending_bytes;
+	char input[CONSOLE_INPUT_BYTES];	/* a ring */
+	size_t input_start, input_bytes;
 	/* Loop thread only from here. */
 	char carry[4];		/* start of a UTF-8 character whose rest has not come yet */
 	size_t carry_bytes;
@@ -40,6 +44,11 @@ void console_free(struct console *console);
 
 /* vCPU thread: one byte of output. */
 void console_put(struct vcpu *vcpu, char byte);
+/* vCPU thread: takes a byte of input; false: there is none. And whether there is one. */
+bool console_get(struct console *console, uint8_t *byte);
+bool console_has_input(struct console *console);
+/* Loop: gives input to the guest, all of it or, if there is no room, none. `*waiting` bytes wait. */
+bool console_type(struct console *console, const char *bytes, size_t length, size_t *waiting);
 /* Loop: deliver what is pending; `last`: nothing more will come. */
 void console_pump(struct vm *vm, bool last);
 

@@ -29,6 +29,7 @@
 
 #define CONSOLE_HISTORY_BYTES (64u << 10)
 #define CONSOLE_PENDING_BYTES (64u << 10)
+#define CONSOLE_INPUT_BYTES (64u << 10)		/* error 3, limit console_input_bytes */
 #define RING_ENTRIES 8192u
 #define DRAIN_BATCH 1024u			/* event records per turn of the loop and vCPU */
 #define TICK_MS 50u

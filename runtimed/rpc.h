@@ -35,6 +35,7 @@ enum rpc_type {
 	RPC_TYPE_NAME,		/* 1 to 64 bytes without control characters */
 	RPC_TYPE_DIGEST,	/* 64 lower-case hex digits */
 	RPC_TYPE_BASE64,
+	RPC_TYPE_TEXT,		/* any string */
 	RPC_TYPE_PATH,		/* 1 to 4095 bytes without NUL */
 	RPC_TYPE_TRUE,		/* true */
 	RPC_TYPE_EVENT_MODE,	/* "lossy" or "lossless" */

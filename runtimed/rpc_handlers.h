@@ -28,6 +28,8 @@ void rpc_memory_write(struct rpc_request *request);
 void rpc_events_subscribe(struct rpc_request *request);
 void rpc_events_unsubscribe(struct rpc_request *request);
 void rpc_console_attach(struct rpc_request *request);
+void rpc_console_detach(struct rpc_request *request);
+void rpc_console_write(struct rpc_request *request);
 void rpc_stats_get(struct rpc_request *request);
 
 /* The VM that args[0] numbers; or NULL, and the request is answered and freed. */

@@ -98,6 +98,13 @@ const struct rpc_method rpc_methods[] = {
 	{ "console.attach", rpc_console_attach, ROLE_OBSERVER,
 	  "Get the VM's serial output as notifications, from its bounded history on",
 	  { VM_PARAM } },
+	{ "console.detach", rpc_console_detach, ROLE_OBSERVER,
+	  "End the notifications of console.attach", { VM_PARAM } },
+	{ "console.write", rpc_console_write, ROLE_OPERATOR,
+	  "Input for the VM's serial port; exactly one of data and base64",
+	  { VM_PARAM,
+	    { "data", RPC_TYPE_TEXT, true, "text, at most 64 KiB" },
+	    { "base64", RPC_TYPE_BASE64, true, "bytes, at most 64 KiB" } } },
 	{ "stats.get", rpc_stats_get, ROLE_OBSERVER,
 	  "Counters of every vCPU of a VM", { VM_PARAM } },
 };

@@ -168,6 +168,8 @@ static const char *take_text(const char *text, enum rpc_type type)
 			"a template's identity, 64 lower-case hex digits";
 	case RPC_TYPE_BASE64:
 		return text ? NULL : "a string in base64";
+	case RPC_TYPE_TEXT:
+		return text ? NULL : "a string";
 	case RPC_TYPE_PATH:
 		return text && text[0] && strlen(text) <= MAX_PATH_BYTES ? NULL :
 			"a string of 1 to 4095 bytes";
@@ -227,6 +229,7 @@ const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg 
 	case RPC_TYPE_NAME:
 	case RPC_TYPE_DIGEST:
 	case RPC_TYPE_BASE64:
+	case RPC_TYPE_TEXT:
 	case RPC_TYPE_PATH:
 	case RPC_TYPE_EVENT_MODE:
 	case RPC_TYPE_EVENT_FORMAT:
@@ -292,6 +295,8 @@ static cJSON *text_schema(enum rpc_type type)
 		break;
 	case RPC_TYPE_BASE64:
 		cJSON_AddStringToObject(schema, "contentEncoding", "base64");
+		break;
+	case RPC_TYPE_TEXT:
 		break;
 	case RPC_TYPE_PATH:
 		cJSON_AddNumberToObject(schema, "minLength", 1);

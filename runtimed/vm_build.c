@@ -103,7 +103,8 @@ static int add_devices(struct vm *vm, struct engine_error *error)
 
 		switch (device->type) {
 		case SVMT_DEV_UART:
-			io_bus_add(&vm->bus, uart_new((uint16_t)device->at));
+			io_bus_add(&vm->bus, uart_new((uint16_t)device->at, &vm->console));
+			vm->console.exists = true;
 			break;
 		case SVMT_DEV_DEBUG_EXIT:
 			io_bus_add(&vm->bus, debug_exit_new((uint16_t)device->at));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A 16550A that is good enough for output: the transmitter is always empty, registers keep what was
- * written, loopback works far enough for the presence tests of operating systems. Interrupts are
- * identified in IIR but not delivered.
+ * A 16550A that is good enough for a console: the transmitter is always empty, the receiver has what
+ * clients typed, registers keep what was written, loopback works far enough for the presence tests
+ * of operating systems. Interrupts are identified in IIR but not delivered.
  */
 #include <stdlib.h>
 #include "../console.h"
@@ -16,23 +16,44 @@ enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR, UART_PORTS };
 #define MCR_LOOP	0x10
 #define LSR_DATA_READY	0x01
 #define LSR_THR_EMPTY	0x60	/* holding register and shift register */
+#define IER_RECEIVED	0x01
 #define IER_THR_EMPTY	0x02
 #define IIR_NONE	0x01
 #define IIR_THR_EMPTY	0x02
+#define IIR_RECEIVED	0x04
+#define FCR_CLEAR_RX	0x02
 #define MSR_LINES	0xb0	/* CTS, DSR, DCD: somebody is there and ready */
 
 struct uart {
 	struct io_device io;
+	struct console *console;
 	uint8_t divisor_low, divisor_high;
 	uint8_t received;	/* loopback only */
 	bool data_ready, thr_interrupt;
 	uint8_t ier, fcr, lcr, mcr, scr;
 };
 
+/* In loopback the line is cut off: what was typed waits. */
+static bool has_data(const struct uart *uart)
+{
+	return uart->data_ready || (!(uart->mcr & MCR_LOOP) && console_has_input(uart->console));
+}
+
+static uint8_t read_data(struct uart *uart)
+{
+	if (!uart->data_ready && !(uart->mcr & MCR_LOOP))
+		console_get(uart->console, &uart->received);
+	uart->data_ready = false;
+	return uart->received;
+}
+
 static uint8_t read_iir(struct uart *uart)
 {
 	uint8_t fifo = uart->fcr & 1 ? 0xc0 : 0;
 
+	/* Received data has the higher priority and stays until it is read. */
+	if (uart->ier & IER_RECEIVED && has_data(uart))
+		return fifo | IIR_RECEIVED;
 	if (!uart->thr_interrupt || !(uart->ier & IER_THR_EMPTY))
 		return fifo | IIR_NONE;
 	uart->thr_interrupt = false;
@@ -59,13 +80,12 @@ static uint32_t uart_read(struct io_device *device, unsigned int offset, unsigne
 	case DATA:
 		if (dlab)
 			return uart->divisor_low;
-		uart->data_ready = false;
-		return uart->received;
+		return read_data(uart);
 	case IER: return dlab ? uart->divisor_high : uart->ier;
 	case IIR_FCR: return read_iir(uart);
 	case LCR: return uart->lcr;
 	case MCR: return uart->mcr;
-	case LSR: return LSR_THR_EMPTY | (uart->data_ready ? LSR_DATA_READY : 0);
+	case LSR: return LSR_THR_EMPTY | (has_data(uart) ? LSR_DATA_READY : 0);
 	case MSR: return read_msr(uart);
 	default: return uart->scr;
 	}
@@ -105,7 +125,12 @@ static bool uart_write(struct io_device *device, struct vcpu *vcpu, unsigned int
 			uart->ier = value & 0x0f;
 		}
 		break;
-	case IIR_FCR: uart->fcr = value; break;
+	case IIR_FCR:
+		/* Only the byte that is held here: typed ones have not arrived at the port yet. */
+		if (value & FCR_CLEAR_RX)
+			uart->data_ready = false;
+		uart->fcr = value;
+		break;
 	case LCR: uart->lcr = value; break;
 	case MCR: uart->mcr = value & 0x1f; break;
 	case SCR: uart->scr = value; break;
@@ -119,7 +144,7 @@ static void uart_free(struct io_device *device)
 	free(device);
 }
 
-struct io_device *uart_new(uint16_t first_port)
+struct io_device *uart_new(uint16_t first_port, struct console *console)
 {
 	struct uart *uart = need_memory(sizeof(*uart));
 
@@ -127,6 +152,7 @@ struct io_device *uart_new(uint16_t first_port)
 		.first = first_port, .ports = UART_PORTS, .widest = 1,
 		.read = uart_read, .write = uart_write, .free = uart_free,
 	};
+	uart->console = console;
 	uart->divisor_low = 1;	/* 115200 baud */
 	return &uart->io;
 }

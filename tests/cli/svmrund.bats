@@ -451,3 +451,11 @@ vm_case() {
 @test "an event before from seq is not told" {
 	filter_case an_event_before_from_seq_is_not_told
 }
+
+@test "console input is taken whole or not at all" {
+	control_case console_input_is_taken_whole_or_not_at_all
+}
+
+@test "several clients watch one console" {
+	control_case several_clients_watch_one_console
+}

@@ -337,6 +337,49 @@ def vcpus_run_where_and_how_urgently_it_was_asked():
         info = c.call('vm.info', vm=plain)
         assert info['cpus'] is None and info['nice'] == os.getpriority(os.PRIO_PROCESS, 0), info
 
+
+def console_input_is_taken_whole_or_not_at_all():
+    with daemon() as d:
+        c = d.client()
+        vm = make(c, rdi=SPIN)
+        assert c.call('console.write', vm=vm, data='hello\u20ac') == {'vm': vm, 'waiting_bytes': 8}
+        assert c.call('console.write', vm=vm, base64='AP8=') == {'vm': vm, 'waiting_bytes': 10}
+        error = c.error('console.write', vm=vm, data='x' * 65536)
+        assert error['code'] == 3, error
+        assert error['data'] == {'limit': 'console_input_bytes', 'value': 65536}, error
+        assert c.call('console.write', vm=vm, data='x' * 65526)['waiting_bytes'] == 65536
+        for params in ({}, {'data': 'x', 'base64': 'AAAA'}, {'base64': 'A'}):
+            assert c.error('console.write', vm=vm, **params)['code'] == -32602, params
+        c.call('vm.start', vm=vm)
+        c.call('vm.stop', vm=vm)
+        assert c.error('console.write', vm=vm, data='x')['code'] == 2
+        bare = make(c, devices=())
+        error = c.error('console.write', vm=bare, data='x')
+        assert error['code'] == 2 and 'no serial port' in error['message'], error
+
+
+def several_clients_watch_one_console():
+    with daemon() as d:
+        clients = [d.client() for _ in range(3)]
+        vm = make(clients[0], rsi=1000, rbp=ord('0'))
+        for c in clients[:2]:
+            c.call('console.attach', vm=vm)
+        assert clients[0].error('console.attach', vm=vm)['code'] == 2
+        run(clients[2], vm)
+        clients[2].call('console.attach', vm=vm)    # from the history
+
+        def text(client, wanted):
+            got = ''
+            while len(got) < wanted:
+                got += client.note('console.output')['data']
+            return got
+
+        texts = [text(c, 1000) for c in clients]
+        assert texts[0] == texts[1] == texts[2] and len(texts[0]) == 1000
+        for c in clients:
+            assert c.call('console.detach', vm=vm) == {}
+            assert c.error('console.detach', vm=vm)['code'] == 2
+
 if __name__ == '__main__':
     CASES = [name for name, value in list(globals().items())
              if callable(value) and value.__module__ == '__main__' and name.count('_') > 1]

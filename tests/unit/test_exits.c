@@ -38,7 +38,7 @@ static int set_up(void **state)
 	m->vcpu.pages.run = &m->run;
 	io_bus_init(&m->vm.bus);
 	console_init(&m->vm.console);
-	io_bus_add(&m->vm.bus, uart_new(0x3f8));
+	io_bus_add(&m->vm.bus, uart_new(0x3f8, &m->vm.console));
 	io_bus_add(&m->vm.bus, debug_exit_new(0xf4));
 	*state = m;
 	return 0;
@@ -132,6 +132,47 @@ static void the_uart_loops_back(void **state)
 	assert_true(port_in(m, 0x3f8, 1, 0) == 'x');
 	assert_true(port_in(m, 0x3fd, 1, 0) == 0x60);
 	assert_int_equal(m->vm.console.pending_bytes, 0);
+}
+
+static void the_uart_receives_what_was_typed(void **state)
+{
+	struct machine *m = *state;
+	size_t waiting;
+
+	assert_true(console_type(&m->vm.console, "\xff" "b", 2, &waiting));
+	assert_int_equal(waiting, 2);
+	assert_true(port_in(m, 0x3fd, 1, 0) == 0x61);
+	port_out(m, 0x3f9, 1, 1);
+	assert_true(port_in(m, 0x3fa, 1, 0) == 0x04);	/* received data, until it is read */
+	assert_true(port_in(m, 0x3fa, 1, 0) == 0x04);
+	assert_true(port_in(m, 0x3f8, 1, 0) == 0xff);
+	port_out(m, 0x3fc, 1, 0x10);			/* loopback: the line is cut off */
+	assert_true(port_in(m, 0x3fd, 1, 0) == 0x60);
+	port_out(m, 0x3fc, 1, 0);
+	assert_true(port_in(m, 0x3f8, 1, 0) == 'b');
+	assert_true(port_in(m, 0x3fd, 1, 0) == 0x60);
+	assert_true(port_in(m, 0x3fa, 1, 0) == 0x01);
+	assert_true(port_in(m, 0x3f8, 1, 0) == 'b');	/* nothing new: the register keeps it */
+}
+
+static void input_that_does_not_fit_is_refused_whole(void **state)
+{
+	static char much[CONSOLE_INPUT_BYTES];
+	struct machine *m = *state;
+	size_t waiting;
+	uint8_t byte;
+
+	memset(much, 'x', sizeof(much));
+	assert_true(console_type(&m->vm.console, "ab", 2, &waiting));
+	assert_false(console_type(&m->vm.console, much, sizeof(much) - 1, &waiting));
+	assert_int_equal(waiting, 2);
+	assert_true(console_get(&m->vm.console, &byte) && byte == 'a');
+	assert_true(console_type(&m->vm.console, much, sizeof(much) - 1, &waiting));
+	assert_int_equal(waiting, sizeof(much));
+	assert_true(console_get(&m->vm.console, &byte) && byte == 'b');
+	for (size_t i = 0; i < sizeof(much) - 1; i++)
+		assert_true(console_get(&m->vm.console, &byte) && byte == 'x');
+	assert_false(console_get(&m->vm.console, &byte));
 }
 
 static void a_wide_read_takes_each_byte_from_its_port(void **state)
@@ -256,6 +297,8 @@ int main(void)
 		CASE(the_uart_sends_and_is_always_ready),
 		CASE(the_uart_keeps_its_registers),
 		CASE(the_uart_loops_back),
+		CASE(the_uart_receives_what_was_typed),
+		CASE(input_that_does_not_fit_is_refused_whole),
 		CASE(a_wide_read_takes_each_byte_from_its_port),
 		CASE(the_debug_exit_port_ends_the_run),
 		CASE(string_io_ends_the_run_and_says_where),
