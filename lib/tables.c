@@ -124,6 +124,15 @@ const struct svm_exit_info *svm_exit_by_code(uint64_t code)
 	return NULL;
 }
 
+uint64_t svm_slot_code(unsigned int slot)
+{
+	if (slot < 0x100)
+		return slot;
+	if (slot < 0x110)
+		return 0x400 + slot - 0x100;
+	return ~0ULL - (slot - 0x110);
+}
+
 static int name_find(const char *const names[], size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)

@@ -54,6 +54,9 @@ const struct svm_exit_info *svm_exit_find(const char *name);
 /* Row of an exit code, or NULL. Accepts the 32-bit form of VMEXIT_INVALID (0xffffffff) too. */
 const struct svm_exit_info *svm_exit_by_code(uint64_t code);
 
+/* The code of a slot, the other way round than svmrt_exit_slot(). */
+uint64_t svm_slot_code(unsigned int slot);
+
 /* Names for svmrt.h enumerations ("user", "stream", "long64"), or NULL; and back, or -1. */
 const char *svmrt_action_name(unsigned int action);
 int svmrt_action_find(const char *name);

@@ -118,6 +118,7 @@ static void new_client(struct daemon *daemon, int fd, struct peer peer, enum rol
 	client->poll.data = client;
 	list_append(&daemon->clients, &client->link);
 	daemon->client_count++;
+	daemon->metrics.clients_accepted++;
 	client_input_update(client);
 }
 
@@ -129,8 +130,10 @@ bool client_accept(struct daemon *daemon, int listener)
 
 	if (fd < 0)
 		return false;
-	if (refuse_one_too_many(daemon, fd))
+	if (refuse_one_too_many(daemon, fd)) {
+		daemon->metrics.clients_refused++;
 		return true;
+	}
 	if (!peer_learn(&peer, fd)) {
 		log_line(LOG_WARNING, "a client was refused: the kernel does not say who it is");
 		peer_free(&peer);
@@ -138,10 +141,12 @@ bool client_accept(struct daemon *daemon, int listener)
 		return true;
 	}
 	role = peer_role(&peer, daemon->config);
-	if (refuse_stranger(&peer, role, fd))
+	if (refuse_stranger(&peer, role, fd)) {
+		daemon->metrics.clients_refused++;
 		peer_free(&peer);
-	else
+	} else {
 		new_client(daemon, fd, peer, role);
+	}
 	return true;
 }
 
@@ -239,6 +244,8 @@ static bool write_some(struct client *client)
 		if (done < 0)
 			return errno == EAGAIN || errno == ENOBUFS;
 		client->sent += (size_t)done;
+		client->daemon->metrics.sends++;
+		client->daemon->metrics.sent_bytes += (uint64_t)done;
 		client->progress_ms = daemon_now_ms(client->daemon);
 	}
 	return true;
@@ -267,6 +274,7 @@ void client_flush(struct client *client)
 	if (client->doom) {
 		log_client(LOG_WARNING, client, "client %llu (pid %d) is disconnected: %s",
 			   (unsigned long long)client->number, (int)client->peer.pid, client->doom);
+		client->daemon->metrics.clients_dropped++;
 		client_close(client);
 	} else if (client->close_when_flushed && !client_queue_bytes(client)) {
 		client_close(client);

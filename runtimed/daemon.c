@@ -94,6 +94,7 @@ static void close_handles(struct daemon *daemon)
 	list_each(link, &daemon->templates)
 		template_unload(list_object(link, struct template, link));
 	server_close(daemon);
+	metrics_close(daemon);
 	uv_close((uv_handle_t *)&daemon->flush, NULL);
 	uv_close((uv_handle_t *)&daemon->wake, NULL);
 	uv_close((uv_handle_t *)&daemon->tick, NULL);
@@ -287,7 +288,9 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 	list_init(&daemon.to_flush);
 	uv_loop_init(&daemon.loop);
 	init_handles(&daemon);
-	if (prepare(&daemon, options) && server_listen(&daemon, options)) {
+	metrics_init(&daemon.metrics);
+	if (prepare(&daemon, options) && metrics_listen(&daemon) &&
+	    server_listen(&daemon, options)) {
 		log_line(LOG_INFO, "listening on %s, engine %s (%s)", daemon.socket_path,
 			 engine->name, engine->device);
 		service_ready(&daemon);
@@ -300,6 +303,7 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 		daemon.status = 1;
 	if (uv_loop_close(&daemon.loop))
 		log_line(LOG_WARNING, "handles were still open at the end");
+	metrics_free(&daemon.metrics);
 	config_free(daemon.config);
 	return daemon.status;
 }

@@ -11,6 +11,7 @@
 #include <uv.h>
 #include "engine.h"
 #include "list.h"
+#include "metrics.h"
 
 struct config;
 struct recorder;
@@ -46,6 +47,7 @@ struct daemon {
 	uint64_t template_bytes;	/* images of all loaded templates */
 	uint64_t input_bytes;		/* buffered input of all clients */
 	uint64_t last_client, last_vm, last_subscription;
+	struct metrics metrics;
 	bool closing;			/* shutting down: no new VMs, no new clients */
 	uint64_t closing_since_ms;
 	const char *closing_reason;

@@ -12,6 +12,7 @@ static void deliver(struct vcpu *vcpu, const struct svmrt_event *events, unsigne
 {
 	for (unsigned int i = 0; i < count; i++)
 		recorder_event(vcpu->vm->daemon->recorder, vcpu, &events[i]);
+	vcpu->vm->daemon->metrics.events += count;
 	subscription_send_all(vcpu, events, count);
 }
 

@@ -86,6 +86,7 @@ static void one_request(struct client *client, struct json_slice text, struct rp
 
 	request->client = client;
 	request->batch = batch;
+	request->begin_ns = uv_hrtime();
 	if (batch)
 		rpc_batch_hold(batch);
 	list_append(&client->requests, &request->link);

@@ -84,7 +84,8 @@ struct rpc_request {
 	struct rpc_batch *batch;	/* or NULL */
 	char *id;			/* JSON text as it came, or NULL: a notification */
 	cJSON *message;
-	const struct rpc_method *method;
+	const struct rpc_method *method;	/* NULL: not known */
+	uint64_t begin_ns;
 	struct rpc_arg args[RPC_MAX_PARAMS];	/* in the order of method->params */
 	void (*cancel)(struct rpc_request *request);	/* set by a handler that answers later */
 	void *owner;			/* for the handler */

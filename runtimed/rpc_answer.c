@@ -79,6 +79,10 @@ static void write_answer(struct json_out *out, const char *id, const char *membe
 
 static void answer(struct rpc_request *request, const char *member, cJSON *value)
 {
+	if (request->method)
+		metrics_answer(&rpc_daemon(request)->metrics,
+			       (size_t)(request->method - rpc_methods),
+			       uv_hrtime() - request->begin_ns, member[0] == 'e');
 	if (!request->id) {
 		cJSON_Delete(value);
 	} else if (request->batch) {

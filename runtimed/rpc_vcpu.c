@@ -11,15 +11,6 @@
 #include "vcpu.h"
 #include "vcpu_state.h"
 
-static uint64_t slot_code(unsigned int slot)
-{
-	if (slot < 0x100)
-		return slot;
-	if (slot < 0x110)
-		return 0x400 + slot - 0x100;
-	return ~0ULL - (slot - 0x110);
-}
-
 static void add_count(cJSON *json, const char *name, uint64_t value)
 {
 	if (value >> 53)
@@ -38,8 +29,8 @@ static cJSON *exits_json(const struct svmrt_stats *stats)
 
 		if (!stats->exits[slot])
 			continue;
-		row = svm_exit_by_code(slot_code(slot));
-		snprintf(name, sizeof(name), "0x%llx", (unsigned long long)slot_code(slot));
+		row = svm_exit_by_code(svm_slot_code(slot));
+		snprintf(name, sizeof(name), "0x%llx", (unsigned long long)svm_slot_code(slot));
 		add_count(json, row ? row->name : name, stats->exits[slot]);
 	}
 	return json;

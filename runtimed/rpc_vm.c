@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "rpc_handlers.h"
 #include "template.h"
+#include "vm_limit.h"
 #include "vm_moves.h"
 
 /* args of vm.create, as in the table */
@@ -254,6 +255,7 @@ void rpc_vm_info(struct rpc_request *request)
 	cJSON_AddStringToObject(result, "template", vm->identity);
 	cJSON_AddItemToObject(result, "limits", limits_json(vm));
 	vm_place_add_json(&vm->place, result);
+	cJSON_AddNumberToObject(result, "run_time_ms", (double)vm_run_time_ms(vm));
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
 	cJSON_AddItemToObject(result, "end", vm_end_json(vm));
 	rpc_reply(request, result);

@@ -41,6 +41,7 @@ static void report_drops(struct subscription *s, unsigned int vcpu)
 		json_out_u64(out, s->dropped[vcpu].unseen);
 	}
 	JSON_OUT_LITERAL(out, "}}\n");
+	s->client->daemon->metrics.subscription_drops += s->dropped[vcpu].count;
 	s->dropped[vcpu].count = s->dropped[vcpu].unseen = 0;
 	client_queued(s->client);
 }

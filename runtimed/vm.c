@@ -130,6 +130,8 @@ bool vm_start(struct vm *vm, struct engine_error *error)
 
 void vm_request_stop(struct vm *vm)
 {
+	if (vm->state == VM_PAUSED)
+		vm_limits_begin(vm);	/* only to be stopped: the paused time does not count */
 	vm->state = VM_STOPPING;
 	vm->kicked_ms = daemon_now_ms(vm->daemon);
 	for (unsigned int i = 0; i < vm->vcpu_count; i++)
@@ -233,6 +235,7 @@ static void finish(struct vm *vm)
 		snprintf(vm->end.text, sizeof(vm->end.text), "the run was stopped on request");
 	}
 	reason = vm->end.reason;
+	vm_limits_pause(vm);
 	vm->state = reason == VM_END_INVALID || reason == VM_END_BROKEN || reason == VM_END_ERROR ?
 		VM_FAILED : VM_STOPPED;
 	log_line(vm->state == VM_FAILED ? LOG_WARNING : LOG_INFO, "VM %llu (%s) %s: %s, %s",

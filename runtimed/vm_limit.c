@@ -7,8 +7,10 @@
 #include "vcpu.h"
 #include "vm_limit.h"
 
-static uint64_t run_time_ms(const struct vm *vm)
+uint64_t vm_run_time_ms(const struct vm *vm)
 {
+	if (!vm_is_running(vm) || vm->state == VM_PAUSED)
+		return vm->ran_ms;
 	return vm->ran_ms + daemon_now_ms(vm->daemon) - vm->resumed_ms;
 }
 
@@ -44,7 +46,7 @@ void vm_limits_begin(struct vm *vm)
 
 void vm_limits_pause(struct vm *vm)
 {
-	vm->ran_ms = run_time_ms(vm);
+	vm->ran_ms += daemon_now_ms(vm->daemon) - vm->resumed_ms;
 }
 
 bool vm_limits_tick(struct vm *vm)
@@ -53,7 +55,7 @@ bool vm_limits_tick(struct vm *vm)
 
 	if (vm->state != VM_RUNNING || (!limits->run_time_ms && !limits->exits))
 		return false;
-	if (limits->run_time_ms && run_time_ms(vm) >= limits->run_time_ms)
+	if (limits->run_time_ms && vm_run_time_ms(vm) >= limits->run_time_ms)
 		end_run(vm, "run_time_ms", limits->run_time_ms, "milliseconds of run time");
 	else if (limits->exits && exits(vm) >= limits->exits)
 		end_run(vm, "exits", limits->exits, "exits of its vCPUs");

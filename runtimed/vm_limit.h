@@ -6,7 +6,8 @@
 #include "vm.h"
 
 void vm_limits_begin(struct vm *vm);	/* at start and at resume */
-void vm_limits_pause(struct vm *vm);	/* the VM is paused from now on */
+void vm_limits_pause(struct vm *vm);	/* the VM is paused, or has ended, from now on */
+uint64_t vm_run_time_ms(const struct vm *vm);	/* in state running */
 /* Ends a run that met a limit. True: more to watch. */
 bool vm_limits_tick(struct vm *vm);
 

@@ -23,6 +23,10 @@ roles_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_roles.py" "$1"
 }
 
+metrics_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_metrics.py" "$1"
+}
+
 control_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_control.py" "$1"
 }
@@ -51,7 +55,7 @@ vm_case() {
 
 @test "every case of the Python files is listed here" {
 	for file in rpc_robustness rpc_schema rpc_roles rpc_control rpc_filters rpc_replay \
-		rpc_service rpc_streaming; do
+		rpc_metrics rpc_service rpc_streaming; do
 		# As in the files themselves: helpers have no names of three words.
 		names=$(sed -n 's/^def \([a-z0-9]*_[a-z0-9]*_[a-z0-9_]*\)():$/\1/p' \
 			"$SVMKIT_SRC/tests/e2e/$file.py")
@@ -458,4 +462,20 @@ vm_case() {
 
 @test "several clients watch one console" {
 	control_case several_clients_watch_one_console
+}
+
+@test "the text is OpenMetrics and counts what happened" {
+	metrics_case the_text_is_openmetrics_and_counts_what_happened
+}
+
+@test "what is no request for metrics is refused" {
+	metrics_case what_is_no_request_for_metrics_is_refused
+}
+
+@test "a port of the loopback serves the same" {
+	metrics_case a_port_of_the_loopback_serves_the_same
+}
+
+@test "a place that cannot be had is named" {
+	metrics_case a_place_that_cannot_be_had_is_named
 }
