@@ -41,7 +41,7 @@ tests_e2e_abi_fuzz_LDADD = -lpthread
 EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-kills tests/e2e/lab/loop.yaml
 
 # Measured on request (bench/exit-cost), never by `make check`.
-EXTRA_PROGRAMS = bench/exit_cost
+EXTRA_PROGRAMS += bench/exit_cost
 bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 EXTRA_DIST += bench/measure bench/exit-cost bench/svmc
 CLEANFILES += bench/exit_cost
