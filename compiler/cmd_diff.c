@@ -27,8 +27,10 @@ static const char usage[] =
 	"range, exits, CPUID and MSR rows, devices, expectations and required features. A spec is\n"
 	"compiled on the way.\n"
 	"\n"
-	"PAGE is a VMSA page from elsewhere, a file of 4096 bytes: it is compared field by field with\n"
-	"the page of a vCPU of the confidential guest B, and the profile that it comes nearest to is\n"
+	"PAGE is a VMSA page from elsewhere, a file of 4096 bytes: it is compared field by field "
+	"with\n"
+	"the page of a vCPU of the confidential guest B, and the profile that it comes nearest to "
+	"is\n"
 	"named.\n"
 	"\n"
 	"  --vcpu N               the vCPU of B; the default is the one that differs least\n"
@@ -255,7 +257,8 @@ static int run(int argc, char **argv)
 	if (is_page(argv[optind]))
 		return diff_page(argv + optind, &options.compile, vcpu, json);
 	if (vcpu != NEAREST)
-		return cmd_usage(&cmd_diff, "--vcpu is for a VMSA page of 4096 bytes, which %s is not",
+		return cmd_usage(&cmd_diff,
+				 "--vcpu is for a VMSA page of 4096 bytes, which %s is not",
 				 argv[optind]);
 	return diff(argv + optind, &options.compile, json);
 }

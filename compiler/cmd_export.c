@@ -14,9 +14,12 @@ static const char usage[] =
 	"usage: svmc export --format igvm [-o FILE] [--allow-loss] [-D NAME=VALUE]...\n"
 	"                   [-W [no-|error=]NAME]... [--diagnostics=text|json] SPEC|TEMPLATE\n"
 	"\n"
-	"Write the guest as an IGVM file: for the platform sev-snp or sev-es if it is confidential,\n"
-	"else for native. What does not come back from the file by svmc import is lost; it is told,\n"
-	"by area and name, and the file is only written if nothing is lost or --allow-loss is given.\n"
+	"Write the guest as an IGVM file: for the platform sev-snp or sev-es if it is "
+	"confidential,\n"
+	"else for native. What does not come back from the file by svmc import is lost; it is "
+	"told,\n"
+	"by area and name, and the file is only written if nothing is lost or --allow-loss is "
+	"given.\n"
 	"\n"
 	"  --format igvm          the only format so far\n"
 	"  -o, --output FILE      write FILE instead of the name with .igvm in the current\n"
@@ -57,9 +60,10 @@ static int report(const struct job *job, const struct svmt_view *view, const str
 		diff_templates(&lost, view, back);
 		status = SVMC_OK;
 		if (lost.count && !job->allow_loss) {
-			fprintf(stderr, "%s: error: %zu thing%s of the guest have no home in an IGVM "
-				"file; --allow-loss writes it without them:\n", job->path, lost.count,
-				lost.count == 1 ? "" : "s");
+			fprintf(stderr,
+				"%s: error: %zu thing%s of the guest have no home in an IGVM "
+				"file; --allow-loss writes it without them:\n",
+				job->path, lost.count, lost.count == 1 ? "" : "s");
 			status = SVMC_DIAGNOSED;
 		}
 		diff_print(stderr, &lost, "lost: ");
@@ -88,8 +92,10 @@ static int check_loss(const struct job *job, const struct svmt_view *view, const
 		fclose(sink);
 	}
 	if (status != SVMC_OK) {
-		fprintf(stderr, "%s: error: no IGVM file can hold this guest; svmc import says of the "
-			"nearest one:\n%s", job->path, messages ? messages : "");
+		fprintf(stderr,
+			"%s: error: no IGVM file can hold this guest; svmc import says of the "
+			"nearest one:\n%s",
+			job->path, messages ? messages : "");
 	} else {
 		if (!svmt_view_open(&again, back.image.bytes, back.image.length, &error))
 			status = report(job, view, &again);
@@ -174,8 +180,9 @@ static int run(int argc, char **argv)
 		}
 	}
 	if (argc - optind != 1)
-		return cmd_usage(&cmd_export, "%s", argc == optind ? "no spec or template is named" :
-				 "more than one file is named");
+		return cmd_usage(&cmd_export, "%s",
+				 argc == optind ? "no spec or template is named"
+						: "more than one file is named");
 	if (!format || strcmp(format, "igvm"))
 		return cmd_usage(&cmd_export, "the rule is `--format igvm`");
 	job.path = argv[optind];

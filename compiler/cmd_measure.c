@@ -17,14 +17,17 @@ static const char usage[] =
 	"                    [--author-key KEY]] [-D NAME=VALUE]... [-W [no-|error=]NAME]...\n"
 	"                    [--diagnostics=text|json] FILE\n"
 	"\n"
-	"Print the launch digest of the confidential guest that FILE describes: a spec, a template\n"
+	"Print the launch digest of the confidential guest that FILE describes: a spec, a "
+	"template\n"
 	"or an IGVM file.\n"
 	"SEV-SNP: 96 hexadecimal digits (SHA-384); SEV-ES: 64 (SHA-256).\n"
 	"\n"
-	"  --trace                one line for each page before: GPA, type, digest of the contents,\n"
+	"  --trace                one line for each page before: GPA, type, digest of the "
+	"contents,\n"
 	"                         digest of the launch so far\n"
 	"  --json                 one JSON object\n"
-	"  --id-block FILE        write the ID block (96 bytes) that the spec's `id_block` describes\n"
+	"  --id-block FILE        write the ID block (96 bytes) that the spec's `id_block` "
+	"describes\n"
 	"  --id-key KEY           sign it with this private key (PEM, P-384) ...\n"
 	"  --id-auth FILE         ... and write the ID authentication information (4096 bytes)\n"
 	"  --author-key KEY       sign the ID key with this one, too\n"
@@ -233,7 +236,8 @@ static int measure_file(struct job *job)
 	if (is_igvm(job->path))
 		return measure_igvm(job);
 	if (!load_is_template(job->path)) {
-		status = comp_with_spec(job->path, &job->options.compile, measure_spec, job, stderr);
+		status =
+			comp_with_spec(job->path, &job->options.compile, measure_spec, job, stderr);
 		return status == SVMC_OK ? job->status : status;
 	}
 	status = load_template(&cmd_measure, job->path, &loaded);
@@ -280,7 +284,8 @@ static int run(int argc, char **argv)
 		return cmd_usage(&cmd_measure, "%s", argc == optind ? "no file is named" :
 				 "more than one file is named");
 	if (!job.id_key != !job.id_auth || (job.author_key && !job.id_key))
-		return cmd_usage(&cmd_measure, "--id-key and --id-auth go together, and --author-key "
+		return cmd_usage(&cmd_measure,
+				 "--id-key and --id-auth go together, and --author-key "
 				 "with both");
 	job.path = argv[optind];
 	return cmd_finish_stdout(&cmd_measure, measure_file(&job));

@@ -10,8 +10,8 @@ static const char usage[] = "usage: svmc profile list\n"
 			    "\n"
 			    "List the built-in profiles that a spec can name with `extends`, or "
 			    "show the registers of one.\n"
-			    "Registers that are not shown are zero. Profiles with a date are those of\n"
-			    "confidential guests; each of their values names its source.\n";
+			    "Registers that are not shown are zero. Profiles with a date are\n"
+			    "for confidential guests; each of their values names its source.\n";
 
 static int list(void)
 {

@@ -70,7 +70,7 @@ struct vcpu_set {
 	struct svmrt_vcpu_state *state;
 	struct range *field_range;
 	uint32_t words_set;
-	uint8_t *vmsa;			/* confidential guests: fields that the VMCB does not have */
+	uint8_t *vmsa;			/* confidential: fields that the VMCB does not have */
 	bool *vmsa_seen;		/* by row of vmsa_fields: the spec sets it */
 	uint64_t vmsa_gpa;		/* where its VMSA is measured */
 	struct range range;		/* in a list of `vcpus` */

@@ -21,7 +21,8 @@ struct piece {
 
 static uint8_t byte_at(const struct svmt_view *view, uint64_t gpa)
 {
-	return svmt_memory_page(view, gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1))[gpa % SVMT_PAGE_BYTES];
+	return svmt_memory_page(view,
+				gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1))[gpa % SVMT_PAGE_BYTES];
 }
 
 static bool has_bytes(const struct svmt_view *view, const struct spec_contents *x)

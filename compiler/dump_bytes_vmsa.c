@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A VMSA page of svmc dump --bytes: its fields in the order of the table, which has no gaps inside. */
+/* A VMSA page of svmc dump --bytes: its fields in the order of the table. */
 #include <inttypes.h>
 #include "dump_bytes.h"
 #include "vmsa.h"

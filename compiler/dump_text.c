@@ -77,7 +77,8 @@ static void show_vcpus(FILE *out, const struct svmt_view *view)
 		fprintf(out, "\n  vmcb fields that are not zero:\n");
 		dump_fields(&vmcb, show_field, &p);
 		if (view->vmsas) {
-			fprintf(out, "  vmsa, measured at 0x%" PRIx64 ", fields that are not zero:\n",
+			fprintf(out,
+				"  vmsa, measured at 0x%" PRIx64 ", fields that are not zero:\n",
 				(uint64_t)view->vmsas[first].gpa);
 			dump_vmsa_text(out, dump_vmsa(view, first));
 			continue;

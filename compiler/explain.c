@@ -139,8 +139,8 @@ static void show_vmsa_field(FILE *out, const struct vmsa_field_info *field)
 	if (field->reserved)
 		say(out, "spec", "no key: reserved");
 	else
-		fprintf(out, "  %-10s with `confidential`, vcpus: { state: { %s: VALUE } }\n", "spec",
-			field->name);
+		fprintf(out, "  %-10s with `confidential`, vcpus: { state: { %s: VALUE } }\n",
+			"spec", field->name);
 }
 
 static const char *force_text(const struct svm_intercept_info *row)

@@ -17,7 +17,8 @@ static const char *field_text(struct arena *arena, const uint8_t *page,
 
 	if (f->bytes <= 8) {
 		flags_text(f->name, value, bits, sizeof(bits));
-		return arena_printf(arena, *bits ? "0x%" PRIx64 " [%s]" : "0x%" PRIx64, value, bits);
+		return arena_printf(arena, *bits ? "0x%" PRIx64 " [%s]" : "0x%" PRIx64, value,
+				    bits);
 	}
 	while (count && !page[f->offset + count - 1])
 		count--;

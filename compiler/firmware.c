@@ -150,8 +150,10 @@ static int read_metadata(struct firmware *f, const uint8_t *data, uint64_t entry
 	uint32_t bytes, count;
 
 	if (back > f->bytes || back < METADATA_HEAD)
-		return fail(error, entry, "the SEV metadata are said to be 0x%" PRIx32 " bytes before"
-			    " the end, outside the image of 0x%" PRIx64 " bytes", back, f->bytes);
+		return fail(error, entry,
+			    "the SEV metadata are said to be 0x%" PRIx32 " bytes before"
+			    " the end, outside the image of 0x%" PRIx64 " bytes",
+			    back, f->bytes);
 	if (memcmp(data + at, "ASEV", 4))
 		return fail(error, at, "the SEV metadata do not begin with \"ASEV\"");
 	bytes = get32(data + at + 4);
@@ -229,9 +231,10 @@ static int read_table(struct firmware *f, const uint8_t *data, struct firmware_e
 	uint64_t end = footer, begin;
 
 	if (bytes < HEAD_BYTES || bytes - HEAD_BYTES > footer)
-		return fail(error, footer, "the table at the end of the firmware is said to have %u "
-			    "bytes: at least %u, and they must be inside the image", bytes,
-			    HEAD_BYTES);
+		return fail(error, footer,
+			    "the table at the end of the firmware is said to have %u "
+			    "bytes: at least %u, and they must be inside the image",
+			    bytes, HEAD_BYTES);
 	f->has_table = true;
 	begin = footer - (bytes - HEAD_BYTES);
 	while (end > begin) {

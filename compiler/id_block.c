@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Filling of the ID block, and the way to svmc-sign: the block goes to its standard input, the page
- * with the signatures comes back. A program of its own keeps libcrypto and private keys out of svmc.
+ * with the signatures comes back. A program of its own keeps libcrypto and private keys out of
+ * svmc.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -127,8 +128,10 @@ int id_block_sign(const struct id_block *block, const char *id_key, const char *
 
 	status = start(program, argv, &in, &from, &pid);
 	if (status) {
-		fprintf(stderr, "svmc measure: cannot run %s: %s; svmkit must be built with libcrypto "
-			"(on Debian: libssl-dev) to sign ID blocks\n", program, strerror(status));
+		fprintf(stderr,
+			"svmc measure: cannot run %s: %s; svmkit must be built with libcrypto "
+			"(on Debian: libssl-dev) to sign ID blocks\n",
+			program, strerror(status));
 		return SVMC_IO;
 	}
 	/* A program that refuses the key ends without reading. */

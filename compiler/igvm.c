@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking an IGVM file apart. Every length and offset is checked before the bytes behind it are read. */
+/* Taking an IGVM file apart. Lengths and offsets are checked before the bytes behind them are read. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,11 +87,13 @@ static int check_fixed(struct igvm *out, struct igvm_error *error)
 		return fail(error, 0, "not an IGVM file: it does not begin with \"IGVM\"");
 	memcpy(&fixed, data, sizeof(fixed));
 	if (fixed.version != 1 && fixed.version != 2)
-		return fail(error, 4, "IGVM version %" PRIu32 "; svmc knows 1 and 2", fixed.version);
+		return fail(error, 4, "IGVM version %" PRIu32 "; svmc knows 1 and 2",
+			    fixed.version);
 	out->version = fixed.version;
 	least = fixed.version == 1 ? sizeof(fixed) : sizeof(fixed) + sizeof(struct igvm_fixed2);
 	if (fixed.total_bytes != out->bytes)
-		return fail(error, 16, "the header says %" PRIu32 " bytes, but the file has %" PRIu64,
+		return fail(error, 16,
+			    "the header says %" PRIu32 " bytes, but the file has %" PRIu64,
 			    fixed.total_bytes, out->bytes);
 	if (fixed.headers_offset < least || fixed.headers_offset % 8 ||
 	    fixed.headers_offset >= out->bytes)
@@ -99,8 +101,10 @@ static int check_fixed(struct igvm *out, struct igvm_error *error)
 			    "multiple of 8 behind the fixed header, in the file",
 			    fixed.headers_offset);
 	if (fixed.headers_bytes % 8 || fixed.headers_bytes >= out->bytes - fixed.headers_offset)
-		return fail(error, 12, "the variable headers have 0x%" PRIx32 " bytes; the rule is a "
-			    "multiple of 8, with file data behind them", fixed.headers_bytes);
+		return fail(error, 12,
+			    "the variable headers have 0x%" PRIx32 " bytes; the rule is a "
+			    "multiple of 8, with file data behind them",
+			    fixed.headers_bytes);
 	crc = igvm_crc32(0, data, 20);
 	crc = igvm_crc32(crc, (const uint8_t[4]){ 0 }, 4);
 	crc = igvm_crc32(crc, data + sizeof(fixed), least - sizeof(fixed));
@@ -148,11 +152,13 @@ static int check_page_data(const struct igvm *igvm, const struct igvm_header *h,
 	if (check_gpa(h, page.gpa, error))
 		return -1;
 	if (page.flags & ~(IGVM_PAGE_2MIB | IGVM_PAGE_UNMEASURED | IGVM_PAGE_SHARED))
-		return fail(error, h->offset + HEAD_BYTES + 16, "PAGE_DATA has the unknown flags 0x%"
-			    PRIx32, page.flags);
+		return fail(error, h->offset + HEAD_BYTES + 16,
+			    "PAGE_DATA has the unknown flags 0x%" PRIx32, page.flags);
 	if (page.data_type > IGVM_CPUID_XF)
-		return fail(error, h->offset + HEAD_BYTES + 20, "PAGE_DATA has the unknown data type "
-			    "%u", page.data_type);
+		return fail(error, h->offset + HEAD_BYTES + 20,
+			    "PAGE_DATA has the unknown data type "
+			    "%u",
+			    page.data_type);
 	/* The last page of a file may be cut: the rest of it is zero. */
 	if (page.file_offset && page.file_offset >= igvm->bytes)
 		return check_data(igvm, h, page.file_offset, 12, IGVM_PAGE, error);
@@ -203,8 +209,10 @@ static int read_header(struct igvm *igvm, uint64_t offset, uint64_t limit, int *
 		return 0;
 	row = find(h->type);
 	if (row < 0)
-		return fail(error, offset, "a header of the unknown type 0x%" PRIx32 ", which must be "
-			    "understood; install a newer svmkit", h->type);
+		return fail(error, offset,
+			    "a header of the unknown type 0x%" PRIx32 ", which must be "
+			    "understood; install a newer svmkit",
+			    h->type);
 	if (h->bytes != known[row].bytes)
 		return fail(error, offset + 4, "%s has 0x%" PRIx32 " bytes; the rule is 0x%" PRIx32,
 			    known[row].name, h->bytes, known[row].bytes);

@@ -11,7 +11,7 @@
 #include "svmc.h"
 #include "svmt_read.h"
 
-/* The file for a template, byte for byte the same each time. 0 and bytes for free(), or -1: no memory. */
+/* The file for a template, the same bytes each time, for free(). Returns 0, or -1 with errno. */
 int igvm_export(const struct svmt_view *view, uint8_t **out, uint64_t *bytes);
 
 struct igvm_loss {
@@ -35,7 +35,7 @@ int igvm_import(const char *path, const uint8_t *data, uint64_t bytes, const cha
 		uint32_t platform, struct igvm_import *out, FILE *diag);
 void igvm_import_free(struct igvm_import *import);
 
-/* "sev-snp", or NULL for a platform without a name in svmc; and back, IGVM_ANY_PLATFORM: unknown. */
+/* "sev-snp", or NULL for a platform that svmc does not name; and back, or IGVM_ANY_PLATFORM. */
 const char *igvm_platform_name(uint32_t platform);
 uint32_t igvm_platform_find(const char *name);
 

@@ -111,7 +111,7 @@ static void add_memory(struct writer *w)
 	}
 }
 
-/* Whether a row before this one has the page: of SEV-ES only, whose rows need not be whole pages. */
+/* Whether a row before this one has the page: SEV-ES only, whose rows need not be whole pages. */
 static bool is_told(const struct svmt_view *view, uint32_t row, uint64_t gpa)
 {
 	for (uint32_t i = 0; view->launch->kind == SVMT_LAUNCH_SEV_ES && i < row; i++)

@@ -97,7 +97,8 @@ static bool choose_platform(struct reader *r, uint32_t wanted)
 			continue;
 		memcpy(&platform, h->contents, sizeof(platform));
 		if (!platform.mask || platform.mask & (platform.mask - 1))
-			return fail(r, h->offset + 8, "the platform's mask 0x%" PRIx32 " is not one bit",
+			return fail(r, h->offset + 8,
+				    "the platform's mask 0x%" PRIx32 " is not one bit",
 				    platform.mask);
 		if (!igvm_platform_name(platform.type) ||
 		    (wanted != IGVM_ANY_PLATFORM && wanted != platform.type))
@@ -175,8 +176,10 @@ static bool read_page(struct reader *r, const struct igvm_header *h)
 	if (!(page.mask & r->mask))
 		return true;
 	if (page.flags & IGVM_PAGE_2MIB)
-		return fail(r, h->offset + 8 + 16, "a page of 2 MiB at 0x%" PRIx64 "; svmc reads pages "
-			    "of 4 KiB only", page.gpa);
+		return fail(r, h->offset + 8 + 16,
+			    "a page of 2 MiB at 0x%" PRIx64 "; svmc reads pages "
+			    "of 4 KiB only",
+			    page.gpa);
 	if (page.flags & IGVM_PAGE_SHARED) {
 		lose(r, false, "page 0x%" PRIx64 ": it is shared with the host", page.gpa);
 		return true;
@@ -199,7 +202,7 @@ static bool read_area(struct reader *r, const struct igvm_header *h)
 	return true;
 }
 
-/* Parameters are the loader's to fill in; a template has the pages, and what is in them at first. */
+/* Parameters are the loader's to fill in; a template has their pages as they are at first. */
 static bool read_insert(struct reader *r, const struct igvm_header *h)
 {
 	struct igvm_parameter_insert insert;
@@ -232,9 +235,10 @@ static bool read_context(struct reader *r, const struct igvm_header *h)
 	if (!(context.mask & r->mask))
 		return true;
 	if (context.vp_index != r->context_count || r->context_count == SVMT_MAX_VCPUS)
-		return fail(r, h->offset + 8 + 16, "a vCPU with the number %u, where number %" PRIu32
-			    " is next; svmc reads 1 to %u in a row", context.vp_index,
-			    r->context_count, SVMT_MAX_VCPUS);
+		return fail(r, h->offset + 8 + 16,
+			    "a vCPU with the number %u, where number %" PRIu32
+			    " is next; svmc reads 1 to %u in a row",
+			    context.vp_index, r->context_count, SVMT_MAX_VCPUS);
 	r->contexts[r->context_count] = r->igvm->data + context.file_offset;
 	r->context_gpa[r->context_count++] = context.gpa;
 	r->seen_context = true;
@@ -265,9 +269,9 @@ static bool read_policy(struct reader *r, const struct igvm_header *h)
 	if (!(policy.mask & r->mask) || !is_confidential(r))
 		return true;
 	if (!(policy.policy & (r->platform == IGVM_SEV_SNP ? 1u << 17 : 1u << 2)))
-		return fail(r, h->offset + 8, "the policy 0x%" PRIx64 " lacks bit %d, which %s wants",
-			    policy.policy, r->platform == IGVM_SEV_SNP ? 17 : 2,
-			    igvm_platform_name(r->platform));
+		return fail(r, h->offset + 8,
+			    "the policy 0x%" PRIx64 " lacks bit %d, which %s wants", policy.policy,
+			    r->platform == IGVM_SEV_SNP ? 17 : 2, igvm_platform_name(r->platform));
 	r->c->spec.launch.head.policy = policy.policy;
 	r->policy_seen = true;
 	return true;
@@ -393,8 +397,10 @@ static void fill_vmsa(struct reader *r, uint32_t vcpu)
 	memcpy(spec->vmsa, r->contexts[vcpu], VMSA_PAGE_BYTES);
 	for (bad = vmsa_find_reserved(spec->vmsa); bad < VMSA_PAGE_BYTES;
 	     bad = vmsa_find_reserved(spec->vmsa)) {
-		lose(r, true, "vcpu %" PRIu32 ": offset 0x%03x of its VMSA: 0x%02x, but no field is "
-		     "there", vcpu, bad, spec->vmsa[bad]);
+		lose(r, true,
+		     "vcpu %" PRIu32 ": offset 0x%03x of its VMSA: 0x%02x, but no field is "
+		     "there",
+		     vcpu, bad, spec->vmsa[bad]);
 		spec->vmsa[bad] = 0;
 	}
 	vmsa_to_vmcb(spec->vmsa, spec->vmcb);
@@ -411,8 +417,10 @@ static bool fill_native(struct reader *r, uint32_t vcpu)
 	memcpy(&n, page, sizeof(n));
 	for (size_t i = sizeof(n); i < IGVM_PAGE; i++)
 		if (page[i])
-			return fail(r, (uint64_t)(page - r->igvm->data) + i, "a native vCPU context "
-				    "has 0x%zx bytes, and the rest of its page is zero", sizeof(n));
+			return fail(r, (uint64_t)(page - r->igvm->data) + i,
+				    "a native vCPU context "
+				    "has 0x%zx bytes, and the rest of its page is zero",
+				    sizeof(n));
 	memcpy(state->gpr, &n.rax, sizeof(state->gpr));
 	/* RAX and RSP live in the VMCB. */
 	state->gpr[0] = state->gpr[4] = 0;

@@ -140,9 +140,11 @@ static bool place_hashes(struct comp *c, const struct firmware *f)
 	uint8_t *table = arena_alloc(&c->arena, HASHES_BYTES);
 
 	if (!f->has_hashes || (snp && !section)) {
-		diag_error(&c->diag, &launch->file_range[LAUNCH_KERNEL], "%s has no %s, so it would "
+		diag_error(&c->diag, &launch->file_range[LAUNCH_KERNEL],
+			   "%s has no %s, so it would "
 			   "not look at the kernel's hash; take an OVMF built for measured direct "
-			   "boot (AmdSevX64)", launch->firmware->text,
+			   "boot (AmdSevX64)",
+			   launch->firmware->text,
 			   f->has_hashes ? "metadata section KERNEL_HASHES" : "SEV_HASH_TABLE_RV");
 		return false;
 	}
@@ -156,9 +158,12 @@ static bool place_hashes(struct comp *c, const struct firmware *f)
 	}
 	if (snp && (f->hashes_gpa < section->gpa ||
 		    f->hashes_gpa + HASHES_BYTES > section->gpa + section->bytes)) {
-		firmware_fault(c, f->hashes_offset, arena_printf(&c->arena, "SEV_HASH_TABLE_RV at 0x%"
-			       PRIx32 " is not inside the section KERNEL_HASHES at 0x%" PRIx32,
-			       f->hashes_gpa, section->gpa));
+		firmware_fault(
+			c, f->hashes_offset,
+			arena_printf(&c->arena,
+				     "SEV_HASH_TABLE_RV at 0x%" PRIx32
+				     " is not inside the section KERNEL_HASHES at 0x%" PRIx32,
+				     f->hashes_gpa, section->gpa));
 		return false;
 	}
 	if (!hash_files(c))
@@ -242,9 +247,11 @@ static bool read_firmware(struct comp *c)
 		return false;
 	}
 	if (!f->has_reset && c->spec.vcpu_count > 1) {
-		diag_error(&c->diag, &launch->firmware->range, "%s has no SEV_ES_RESET_BLOCK, so "
-			   "there is no start address for vCPU 1; take one vCPU or another firmware",
-			   launch->firmware->text);
+		diag_error(
+			&c->diag, &launch->firmware->range,
+			"%s has no SEV_ES_RESET_BLOCK, so "
+			"there is no start address for vCPU 1; take one vCPU or another firmware",
+			launch->firmware->text);
 		return false;
 	}
 	launch->ap_start = f->has_reset ? f->reset : 0;

@@ -22,7 +22,7 @@ struct measure_source {
 	uint32_t kind;			/* enum svmt_launch_kind */
 	const struct svmt_launch_row *rows;
 	uint32_t row_count;
-	/* The page of memory at `gpa` (multiple of 4096), in `room` unless it lies somewhere whole. */
+	/* The page of memory at `gpa` (multiple of 4096), in `room` if it lies nowhere whole. */
 	const uint8_t *(*page)(const void *of, uint64_t gpa, uint8_t room[4096]);
 	const void *of;
 	/* vCPU number `vcpu` < vcpu_count. */

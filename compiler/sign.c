@@ -55,7 +55,8 @@ static int read_key(const char *path, EVP_PKEY **key)
 		return fail(REFUSED, path, "no private key in PEM form without a password");
 	if (!EVP_PKEY_get_utf8_string_param(*key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
 					    &length) || strcmp(group, "secp384r1"))
-		return fail(REFUSED, path, "not a key of the curve P-384, which ID blocks are signed "
+		return fail(REFUSED, path,
+			    "not a key of the curve P-384, which ID blocks are signed "
 			    "with; make one with `openssl ecparam -name secp384r1 -genkey -noout`");
 	return 0;
 }

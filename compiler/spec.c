@@ -193,7 +193,7 @@ void spec_read(struct comp *c)
 	struct spec *spec = &c->spec;
 	const struct node *extends = node_get(c->root, "extends");
 
-	/* Whether the guest is confidential decides where registers live and what profiles there are. */
+	/* Whether the guest is confidential decides where registers live. */
 	launch_read(c);
 	spec_add_set(c, 0, 0, NULL);
 	spec->field_seen = arena_alloc(&c->arena, vmcb_field_count * sizeof(bool));

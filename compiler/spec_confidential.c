@@ -80,9 +80,11 @@ static bool read_as_of(struct comp *c, const struct node *node, void *into)
 	if (launch->head.as_of <= LAUNCH_KNOWN_UNTIL)
 		return true;
 	launch_date(LAUNCH_KNOWN_UNTIL, known);
-	diag_error(&c->diag, &node->range, "`as_of` is %s, but this svmc knows the VMMs until %s and "
+	diag_error(&c->diag, &node->range,
+		   "`as_of` is %s, but this svmc knows the VMMs until %s and "
 		   "cannot promise that they stay so; name a day until then, or install a newer "
-		   "svmkit", node->text, known);
+		   "svmkit",
+		   node->text, known);
 	return false;
 }
 
@@ -270,8 +272,8 @@ static bool read_rows(struct comp *c, const struct node *node, void *into)
 
 	launch->rows_range = node->range;
 	if (good && node->count > LAUNCH_MAX_ROWS) {
-		diag_error(&c->diag, &node->range, "`launch` has %zu items; at most %u", node->count,
-			   LAUNCH_MAX_ROWS);
+		diag_error(&c->diag, &node->range, "`launch` has %zu items; at most %u",
+			   node->count, LAUNCH_MAX_ROWS);
 		return false;
 	}
 	for (size_t i = 0; good && i < node->count; i++) {
@@ -341,9 +343,11 @@ static bool read_features(struct comp *c, const struct node *node)
 	launch->head.features = features;
 	if ((features & 1) == snp)
 		return true;
-	diag_error(&c->diag, &node->range, snp ? "`features` are without SNPActive, but the guest is "
-		   "sev-snp; add it" : "`features` have SNPActive, but the guest is sev-es; remove "
-		   "it, or write `kind: sev-snp`");
+	diag_error(&c->diag, &node->range,
+		   snp ? "`features` are without SNPActive, but the guest is "
+			 "sev-snp; add it"
+		       : "`features` have SNPActive, but the guest is sev-es; remove "
+			 "it, or write `kind: sev-snp`");
 	return false;
 }
 
@@ -356,8 +360,10 @@ static bool check_policy(struct comp *c)
 		launch->head.policy = snp ? SNP_POLICY_DEFAULT : ES_POLICY_DEFAULT;
 	if (launch->head.policy & (snp ? 1u << 17 : 1u << 2))
 		return true;
-	diag_error(&c->diag, &launch->policy_range, snp ? "the policy lacks bit 17, which must be one "
-		   "for sev-snp" : "the policy lacks bit 2, which makes the guest sev-es");
+	diag_error(&c->diag, &launch->policy_range,
+		   snp ? "the policy lacks bit 17, which must be one "
+			 "for sev-snp"
+		       : "the policy lacks bit 2, which makes the guest sev-es");
 	return false;
 }
 
@@ -369,11 +375,15 @@ static bool check_signature(struct comp *c, bool given)
 	if (wanted == given)
 		return true;
 	if (wanted)
-		diag_error(&c->diag, &launch->range, "confidential has no `vcpu_signature`; QEMU "
-			   "puts it into RDX, so name the processor, as in `vcpu_signature: milan`");
+		diag_error(
+			&c->diag, &launch->range,
+			"confidential has no `vcpu_signature`; QEMU "
+			"puts it into RDX, so name the processor, as in `vcpu_signature: milan`");
 	else
-		diag_error(&c->diag, &launch->signature_range, "`vcpu_signature` is for `vmm: qemu`; "
-			   "%s does not put it anywhere", launch_vmm_name(launch->head.vmm));
+		diag_error(&c->diag, &launch->signature_range,
+			   "`vcpu_signature` is for `vmm: qemu`; "
+			   "%s does not put it anywhere",
+			   launch_vmm_name(launch->head.vmm));
 	return false;
 }
 

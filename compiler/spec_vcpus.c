@@ -83,9 +83,10 @@ static bool set_wide(struct comp *c, const struct register_place *place, const c
 		if (!read_hex_bytes(node->text, at, place->vmsa->bytes, &length))
 			return true;
 	}
-	diag_error(&c->diag, &node->range, "`%s` is %s; the rule is two hexadecimal digits for each "
-		   "byte, at most %u bytes, with blanks between bytes at will", name,
-		   node_quote(&c->arena, node), place->vmsa->bytes);
+	diag_error(&c->diag, &node->range,
+		   "`%s` is %s; the rule is two hexadecimal digits for each "
+		   "byte, at most %u bytes, with blanks between bytes at will",
+		   name, node_quote(&c->arena, node), place->vmsa->bytes);
 	return false;
 }
 

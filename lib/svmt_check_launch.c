@@ -16,9 +16,10 @@ int svmt_check_vmsa(struct svmt_view *view, const struct svmt_section *row,
 	const uint64_t count = row->length / sizeof(*vmsas);
 
 	if (row->length % sizeof(*vmsas) || !count || count > SVMT_MAX_VCPUS)
-		return svmt_fail(error, row->offset, "section VMSA is 0x%" PRIx64 " bytes long; the "
-				 "rule is %zu for each of 1 to %u vCPUs", (uint64_t)row->length,
-				 sizeof(*vmsas), SVMT_MAX_VCPUS);
+		return svmt_fail(error, row->offset,
+				 "section VMSA is 0x%" PRIx64 " bytes long; the "
+				 "rule is %zu for each of 1 to %u vCPUs",
+				 (uint64_t)row->length, sizeof(*vmsas), SVMT_MAX_VCPUS);
 	for (uint64_t i = 0; i < count; i++) {
 		const uint64_t at = row->offset + i * sizeof(*vmsas);
 
@@ -29,9 +30,11 @@ int svmt_check_vmsa(struct svmt_view *view, const struct svmt_section *row,
 			return svmt_fail(error, at + offsetof(struct svmt_vmsa, reserved), "VMSA "
 					 "row %" PRIu64 " has reserved bytes that are not zero", i);
 		if (vmsas[i].gpa % SVMT_PAGE_BYTES || vmsas[i].gpa >= GPA_LIMIT)
-			return svmt_fail(error, at + offsetof(struct svmt_vmsa, gpa), "vCPU %" PRIu64
-					 ": the VMSA's address 0x%" PRIx64 " is not a page below "
-					 "2^52", i, (uint64_t)vmsas[i].gpa);
+			return svmt_fail(error, at + offsetof(struct svmt_vmsa, gpa),
+					 "vCPU %" PRIu64 ": the VMSA's address 0x%" PRIx64
+					 " is not a page below "
+					 "2^52",
+					 i, (uint64_t)vmsas[i].gpa);
 	}
 	view->vmsas = vmsas;
 	view->vmsa_count = (uint32_t)count;

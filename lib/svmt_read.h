@@ -41,7 +41,7 @@ struct svmt_view {
 	uint32_t exit_count;
 	const struct svmt_device *devices;
 	uint32_t device_count;
-	const struct svmt_vmsa *vmsas;		/* of each vCPU, or NULL: no confidential template */
+	const struct svmt_vmsa *vmsas;		/* of each vCPU; NULL: not confidential */
 	uint32_t vmsa_count;			/* vcpu_count, or 0 */
 	const struct svmt_launch *launch;	/* NULL with vmsas */
 	const struct svmt_launch_row *launch_rows;	/* launch->row_count of them */

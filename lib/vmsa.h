@@ -36,7 +36,7 @@ void vmsa_set(uint8_t *page, const struct vmsa_field_info *field, uint64_t value
 void vmsa_from_vmcb(uint8_t *page, const struct svmk_vmcb *vmcb);
 void vmsa_to_vmcb(const uint8_t *page, struct svmk_vmcb *vmcb);
 
-/* First byte that is not zero and belongs to no field or to a reserved one; 4096 if there is none. */
+/* First byte that is not zero and belongs to no field but reserved ones; 4096 without. */
 unsigned int vmsa_find_reserved(const uint8_t *page);
 
 #endif

@@ -37,7 +37,7 @@ static int check_host(const struct engine *engine, const struct svmt_view *view,
 	return -1;
 }
 
-/* Before anything is made for it: such a guest needs commands of the platform's secure processor. */
+/* Before anything is made for it: such a guest would need the secure processor's commands. */
 static int refuse_confidential(const struct svmt_view *view, struct engine_error *error)
 {
 	if (!view->launch)

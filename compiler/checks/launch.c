@@ -100,10 +100,12 @@ static void measured(struct comp *c, const struct check *check)
 			    at < sorted[j]->row.gpa + sorted[j]->row.bytes)
 				at = sorted[j]->row.gpa + sorted[j]->row.bytes;
 		if (at < x->gpa + x->data_bytes)
-			check_found(c, check, &x->range, "%s at 0x%" PRIx64 " is not launched: from "
-				    "0x%" PRIx64 " on, no part of the launch covers it, so the guest "
-				    "would not see it; add it to `launch` or remove it", x->what,
-				    x->gpa, at);
+			check_found(c, check, &x->range,
+				    "%s at 0x%" PRIx64 " is not launched: from "
+				    "0x%" PRIx64
+				    " on, no part of the launch covers it, so the guest "
+				    "would not see it; add it to `launch` or remove it",
+				    x->what, x->gpa, at);
 	}
 }
 CHECK(measured, "launch-missing", "svmspec(5)", NEEDS);

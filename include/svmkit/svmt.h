@@ -54,7 +54,7 @@ enum svmt_section_type {
 	SVMT_EXITS = 9,		/* struct svmrt_exit_rule [], ascending codes */
 	SVMT_DEVICES = 10,	/* struct svmt_device [] */
 	SVMT_EXPECT = 11,	/* JSON text: what svmctl test compares */
-	SVMT_VMSA = 12,		/* struct svmt_vmsa [], one for each vCPU of a confidential template */
+	SVMT_VMSA = 12,		/* struct svmt_vmsa [], one a vCPU; confidential only */
 	SVMT_LAUNCH = 13,	/* struct svmt_launch, rows: what is measured, in its order */
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer target: any bytes as an OVMF image. Its length is made whole pages and the footer's GUID
- * put into its place, or the fuzzer would never get to the table; what is accepted must be sane.
+ * libFuzzer target: any bytes as an OVMF image. Its length is made whole pages and the footer's
+ * GUID put into its place, or the fuzzer would never get to the table; what is accepted must be
+ * sane.
  */
 #include <stdlib.h>
 #include <string.h>
