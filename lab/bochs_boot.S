@@ -18,6 +18,18 @@ _start:
 	mov	%ax, %ss
 	mov	$0x7c00, %sp
 
+	/*
+	 * A reset is the end of a panic: QEMU ends then, and Bochs is told to. The BIOS looks at
+	 * this register first, and goes where the words at 40:67 say. Linux leaves the first 64 KiB
+	 * of memory alone, and both of these, too, while it has one processor only.
+	 */
+	mov	$0x0f, %al
+	out	%al, $0x70
+	mov	$0x0a, %al
+	out	%al, $0x71
+	movw	$after_reset, 0x467
+	movw	$0, 0x469
+
 	mov	$packet, %si
 	mov	$0x42, %ah		/* extended read; DL is still the BIOS's drive number */
 	int	$0x13
@@ -54,6 +66,15 @@ _start:
 .Lfailed:
 	hlt
 	jmp	.Lfailed
+
+after_reset:
+	mov	$shutdown, %si
+	mov	$0x8900, %dx		/* Bochs' own port, which takes a word */
+1:	lodsb	%cs:(%si), %al
+	out	%al, %dx
+	jmp	1b
+shutdown:
+	.ascii	"Shutdown"
 
 	.code32
 protected:

@@ -19,11 +19,6 @@
 #define ATA_READY_FOR_DATA 0x08
 #define ATA_ERROR 0x01
 #define COM1 0x3f8
-#define CMOS_INDEX 0x70
-#define CMOS_DATA 0x71
-#define CMOS_BOOTED 0x7f		/* a register that nobody uses */
-#define BOOTED 0x5a
-#define BOCHS_SHUTDOWN 0x8900
 #define SECTOR_BYTES 512u
 
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
@@ -216,20 +211,6 @@ static uint32_t memory_end(void)
 	return 0;
 }
 
-/*
- * A second boot is the end of a panic: QEMU ends at a reset, and Bochs is told to. Its port takes a
- * word and is no processor's business.
- */
-static void end_after_reset(void)
-{
-	const char *word = "Shutdown";
-
-	out8(CMOS_INDEX, CMOS_BOOTED);
-	while (in8(CMOS_DATA) == BOOTED && *word)
-		out8(BOCHS_SHUTDOWN, (uint8_t)*word++);
-	out8(CMOS_DATA, BOOTED);
-}
-
 /* Returns the address to go to, or 0 after saying on the serial console what failed. */
 uint32_t load(void)
 {
@@ -238,7 +219,6 @@ uint32_t load(void)
 	const char *text = low_memory(TEXT_MEMORY);
 	uint32_t kernel_bytes, initrd_bytes, initrd_at, initrd_offset, entry;
 
-	end_after_reset();
 	out8(ATA_CONTROL, 2);		/* no interrupts: nobody would answer them */
 	if (read_disk(TEXT_OFFSET, TEXT_BYTES, TEXT_MEMORY))
 		return fail("loader: the disk cannot be read\n");
