@@ -205,11 +205,30 @@ static void first_exit(int dev)
 	}
 }
 
-int main(void)
+/* One loop of exits after the other, until somebody ends it: for bench/exit-ops. */
+static void forever(int dev, const char *engine, size_t number)
+{
+	uint8_t code[64];
+
+	if (number >= sizeof(codes) / sizeof(codes[0]))
+		exit(2);
+	for (;;) {
+		const size_t bytes = assemble(&codes[number], code);
+
+		if (!strcmp(engine, "kvm"))
+			kvm_cost(code, bytes);
+		else
+			svmrt_cost(dev, code, bytes, SVMRT_EVENT_COUNT);
+	}
+}
+
+int main(int argc, char **argv)
 {
 	int dev = abi_open();
 	size_t i;
 
+	if (argc == 4 && !strcmp(argv[1], "--forever"))
+		forever(dev, argv[2], strtoul(argv[3], NULL, 10));
 	printf("%-34s %10s %10s %6s\n", "ticks an exit", "svmrt", "KVM", "ratio");
 	for (i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		uint8_t code[64];

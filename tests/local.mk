@@ -14,7 +14,7 @@ if HAVE_BATS
 TESTS += $(SCRIPT_TESTS)
 endif
 EXTRA_DIST += $(SCRIPT_TESTS)
-EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/run-lab-bochs tests/e2e/module-cycles tools/setup.sh tools/kernel-headers
+EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/run-lab-bochs tests/e2e/run-lab-fidelity tests/e2e/module-cycles tools/setup.sh tools/kernel-headers
 
 SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats tests/cli/kmod_symbols.bats
 EXTRA_DIST += tests/kmod-symbols tests/cli/kmod-symbols.allow
@@ -33,6 +33,10 @@ tests_e2e_abi_hostile_SOURCES = tests/e2e/abi_hostile.c tests/e2e/abi_guest.c te
 tests_e2e_abi_hostile_LDADD = -lpthread
 tests_e2e_abi_scale_SOURCES = tests/e2e/abi_scale.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_scale_LDADD = -lpthread
+check_PROGRAMS += tests/e2e/abi_fidelity
+tests_e2e_abi_fidelity_SOURCES = tests/e2e/abi_fidelity.c tests/e2e/fidelity_guest.S \
+	tests/e2e/fidelity_guest.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_fidelity_LDADD = -lpthread
 check_PROGRAMS += tests/e2e/abi_failing tests/e2e/abi_fuzz
 tests_e2e_abi_failing_SOURCES = tests/e2e/abi_failing.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_fuzz_SOURCES = tests/e2e/abi_fuzz.c tests/e2e/abi_fuzz_calls.c \
