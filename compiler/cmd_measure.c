@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include "fast_sha256.h"
 #include "id_block.h"
 #include "igvm_convert.h"
 #include "load.h"
@@ -231,6 +233,7 @@ static bool is_igvm(const char *path)
 static int measure_file(struct job *job)
 {
 	struct loaded loaded;
+	struct stat file;
 	int status;
 
 	if (is_igvm(job->path))
@@ -240,6 +243,9 @@ static int measure_file(struct job *job)
 			comp_with_spec(job->path, &job->options.compile, measure_spec, job, stderr);
 		return status == SVMC_OK ? job->status : status;
 	}
+	/* Before anything of it is used, all of a template is hashed for its identity. */
+	if (!stat(job->path, &file))
+		fast_sha256_expect((uint64_t)file.st_size);
 	status = load_template(&cmd_measure, job->path, &loaded);
 	if (status != SVMC_OK)
 		return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Taking an IGVM file apart. Lengths and offsets are checked before the bytes behind them are read. */
+/* Taking an IGVM file apart: lengths and offsets are checked before what lies behind them. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>

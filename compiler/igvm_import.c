@@ -9,30 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include "checks/checks.h"
-#include "comp.h"
 #include "emit.h"
-#include "igvm_convert.h"
+#include "igvm_reader.h"
 #include "memory.h"
 #include "profile.h"
 #include "spec_read.h"
 #include "vmsa.h"
 
 #define BASE "apm-reset"	/* what an IGVM file leaves open is as after a reset */
-#define MAX_AREAS 64u
-#define EFER_SVME (1ULL << 12)
-
-struct reader {
-	struct comp *c;
-	const struct igvm *igvm;
-	struct igvm_import *out;
-	uint32_t platform, mask;
-	const uint8_t *contexts[SVMT_MAX_VCPUS];
-	uint64_t context_gpa[SVMT_MAX_VCPUS];
-	uint32_t context_count;
-	struct igvm_parameter_area areas[MAX_AREAS];
-	uint32_t area_count;
-	bool seen_context, policy_seen;
-};
 
 static const char *const platform_names[] = {
 	[IGVM_NATIVE] = "native", [IGVM_SEV_SNP] = "sev-snp", [IGVM_SEV_ES] = "sev-es",
@@ -52,9 +36,7 @@ uint32_t igvm_platform_find(const char *name)
 	return IGVM_ANY_PLATFORM;
 }
 
-/* A named error with the place in the file. Always false. */
-__attribute__((format(printf, 3, 4)))
-static bool fail(struct reader *r, uint64_t offset, const char *format, ...)
+bool igvm_fail(struct igvm_reader *r, uint64_t offset, const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -66,8 +48,7 @@ static bool fail(struct reader *r, uint64_t offset, const char *format, ...)
 	return false;
 }
 
-__attribute__((format(printf, 3, 4)))
-static void lose(struct reader *r, bool measured, const char *format, ...)
+void igvm_lose(struct igvm_reader *r, bool measured, const char *format, ...)
 {
 	struct igvm_loss *losses = realloc(r->out->losses,
 					   (r->out->loss_count + 1) * sizeof(*losses));
@@ -85,7 +66,7 @@ static void lose(struct reader *r, bool measured, const char *format, ...)
 
 static const struct range nowhere;
 
-static bool choose_platform(struct reader *r, uint32_t wanted)
+static bool choose_platform(struct igvm_reader *r, uint32_t wanted)
 {
 	unsigned int found = 0;
 
@@ -97,7 +78,7 @@ static bool choose_platform(struct reader *r, uint32_t wanted)
 			continue;
 		memcpy(&platform, h->contents, sizeof(platform));
 		if (!platform.mask || platform.mask & (platform.mask - 1))
-			return fail(r, h->offset + 8,
+			return igvm_fail(r, h->offset + 8,
 				    "the platform's mask 0x%" PRIx32 " is not one bit",
 				    platform.mask);
 		if (!igvm_platform_name(platform.type) ||
@@ -110,20 +91,15 @@ static bool choose_platform(struct reader *r, uint32_t wanted)
 	if (found == 1)
 		return true;
 	if (!found)
-		return fail(r, 0, "the file has no platform %s", wanted == IGVM_ANY_PLATFORM ?
+		return igvm_fail(r, 0, "the file has no platform %s", wanted == IGVM_ANY_PLATFORM ?
 			    "that svmc knows: native, sev-snp or sev-es" :
 			    igvm_platform_name(wanted));
-	return fail(r, 0, "the file has several platforms that svmc knows; choose one with "
+	return igvm_fail(r, 0, "the file has several platforms that svmc knows; choose one with "
 		    "--platform native, sev-snp or sev-es");
 }
 
-static bool is_confidential(const struct reader *r)
-{
-	return r->platform != IGVM_NATIVE;
-}
-
 /* Zeroes of memory cost nothing: only pages with something in them become contents. */
-static void add_contents(struct reader *r, uint64_t gpa, const uint8_t *data, uint64_t bytes)
+static void add_contents(struct igvm_reader *r, uint64_t gpa, const uint8_t *data, uint64_t bytes)
 {
 	for (uint64_t i = 0; i < bytes; i++)
 		if (data[i]) {
@@ -132,23 +108,25 @@ static void add_contents(struct reader *r, uint64_t gpa, const uint8_t *data, ui
 		}
 }
 
-static void add_row(struct reader *r, uint64_t gpa, uint64_t bytes, uint32_t type)
+static void add_row(struct igvm_reader *r, uint64_t gpa, uint64_t bytes, uint32_t type)
 {
 	struct spec_launch *launch = &r->c->spec.launch;
 	struct launch_row *last = launch->row_count ? &launch->rows[launch->row_count - 1] : NULL;
 
-	if (!is_confidential(r))
+	if (!igvm_is_confidential(r))
 		return;
 	if (r->seen_context)
-		lose(r, true, "page 0x%" PRIx64 ": it comes behind a vCPU, but a template launches "
-		     "vCPUs last", gpa);
+		igvm_lose(r, true,
+			  "page 0x%" PRIx64 ": it comes behind a vCPU, but a template launches "
+			  "vCPUs last",
+			  gpa);
 	if (last && last->row.type == type && last->row.gpa + last->row.bytes == gpa)
 		last->row.bytes += bytes;
 	else
 		launch_add_row(r->c, gpa, bytes, type, "the page", &nowhere);
 }
 
-static void add_region(struct reader *r, uint64_t gpa, uint64_t bytes)
+static void add_region(struct igvm_reader *r, uint64_t gpa, uint64_t bytes)
 {
 	struct spec *spec = &r->c->spec;
 	struct spec_region *last = spec->region_count ? &spec->regions[spec->region_count - 1]
@@ -163,7 +141,7 @@ static void add_region(struct reader *r, uint64_t gpa, uint64_t bytes)
 	spec->regions[spec->region_count++] = (struct spec_region){ gpa, bytes, SVMT_RAM, nowhere };
 }
 
-static bool read_page(struct reader *r, const struct igvm_header *h)
+static bool read_page(struct igvm_reader *r, const struct igvm_header *h)
 {
 	static const uint32_t types[] = {
 		SVMT_PAGE_NORMAL, SVMT_PAGE_SECRETS, SVMT_PAGE_CPUID, SVMT_PAGE_CPUID,
@@ -176,12 +154,12 @@ static bool read_page(struct reader *r, const struct igvm_header *h)
 	if (!(page.mask & r->mask))
 		return true;
 	if (page.flags & IGVM_PAGE_2MIB)
-		return fail(r, h->offset + 8 + 16,
+		return igvm_fail(r, h->offset + 8 + 16,
 			    "a page of 2 MiB at 0x%" PRIx64 "; svmc reads pages "
 			    "of 4 KiB only",
 			    page.gpa);
 	if (page.flags & IGVM_PAGE_SHARED) {
-		lose(r, false, "page 0x%" PRIx64 ": it is shared with the host", page.gpa);
+		igvm_lose(r, false, "page 0x%" PRIx64 ": it is shared with the host", page.gpa);
 		return true;
 	}
 	type = page.flags & IGVM_PAGE_UNMEASURED ? SVMT_PAGE_UNMEASURED : types[page.data_type];
@@ -194,16 +172,16 @@ static bool read_page(struct reader *r, const struct igvm_header *h)
 	return true;
 }
 
-static bool read_area(struct reader *r, const struct igvm_header *h)
+static bool read_area(struct igvm_reader *r, const struct igvm_header *h)
 {
 	if (r->area_count == MAX_AREAS)
-		return fail(r, h->offset, "more than %u parameter areas", MAX_AREAS);
+		return igvm_fail(r, h->offset, "more than %u parameter areas", MAX_AREAS);
 	memcpy(&r->areas[r->area_count++], h->contents, sizeof(r->areas[0]));
 	return true;
 }
 
 /* Parameters are the loader's to fill in; a template has their pages as they are at first. */
-static bool read_insert(struct reader *r, const struct igvm_header *h)
+static bool read_insert(struct igvm_reader *r, const struct igvm_header *h)
 {
 	struct igvm_parameter_insert insert;
 
@@ -217,17 +195,20 @@ static bool read_insert(struct reader *r, const struct igvm_header *h)
 		if (area->index != insert.index)
 			continue;
 		if (!area->bytes || area->bytes > IGVM_MAX_BYTES)
-			return fail(r, h->offset, "the parameter area %" PRIu32 " has 0x%" PRIx64
-				    " bytes; the rule is 1 to a GiB", area->index, area->bytes);
+			return igvm_fail(r, h->offset,
+					 "the parameter area %" PRIu32 " has 0x%" PRIx64
+					 " bytes; the rule is 1 to a GiB",
+					 area->index, area->bytes);
 		add_row(r, insert.gpa, bytes, SVMT_PAGE_UNMEASURED);
 		if (area->file_offset)
 			add_contents(r, insert.gpa, r->igvm->data + area->file_offset, area->bytes);
 		return true;
 	}
-	return fail(r, h->offset + 8 + 12, "there is no parameter area %" PRIu32, insert.index);
+	return igvm_fail(r, h->offset + 8 + 12, "there is no parameter area %" PRIu32,
+			 insert.index);
 }
 
-static bool read_context(struct reader *r, const struct igvm_header *h)
+static bool read_context(struct igvm_reader *r, const struct igvm_header *h)
 {
 	struct igvm_vp_context context = { 0 };
 
@@ -235,7 +216,7 @@ static bool read_context(struct reader *r, const struct igvm_header *h)
 	if (!(context.mask & r->mask))
 		return true;
 	if (context.vp_index != r->context_count || r->context_count == SVMT_MAX_VCPUS)
-		return fail(r, h->offset + 8 + 16,
+		return igvm_fail(r, h->offset + 8 + 16,
 			    "a vCPU with the number %u, where number %" PRIu32
 			    " is next; svmc reads 1 to %u in a row",
 			    context.vp_index, r->context_count, SVMT_MAX_VCPUS);
@@ -245,7 +226,7 @@ static bool read_context(struct reader *r, const struct igvm_header *h)
 	return true;
 }
 
-static bool read_id_block(struct reader *r, const struct igvm_header *h)
+static bool read_id_block(struct igvm_reader *r, const struct igvm_header *h)
 {
 	struct svmt_launch *head = &r->c->spec.launch.head;
 	struct igvm_id_block block;
@@ -257,19 +238,19 @@ static bool read_id_block(struct reader *r, const struct igvm_header *h)
 	head->guest_svn = block.guest_svn;
 	memcpy(head->family_id, block.family_id, sizeof(head->family_id));
 	memcpy(head->image_id, block.image_id, sizeof(head->image_id));
-	lose(r, false, "id block: its signature; svmc measure --id-key makes a new one");
+	igvm_lose(r, false, "id block: its signature; svmc measure --id-key makes a new one");
 	return true;
 }
 
-static bool read_policy(struct reader *r, const struct igvm_header *h)
+static bool read_policy(struct igvm_reader *r, const struct igvm_header *h)
 {
 	struct igvm_guest_policy policy;
 
 	memcpy(&policy, h->contents, sizeof(policy));
-	if (!(policy.mask & r->mask) || !is_confidential(r))
+	if (!(policy.mask & r->mask) || !igvm_is_confidential(r))
 		return true;
 	if (!(policy.policy & (r->platform == IGVM_SEV_SNP ? 1u << 17 : 1u << 2)))
-		return fail(r, h->offset + 8,
+		return igvm_fail(r, h->offset + 8,
 			    "the policy 0x%" PRIx64 " lacks bit %d, which %s wants", policy.policy,
 			    r->platform == IGVM_SEV_SNP ? 17 : 2, igvm_platform_name(r->platform));
 	r->c->spec.launch.head.policy = policy.policy;
@@ -277,7 +258,7 @@ static bool read_policy(struct reader *r, const struct igvm_header *h)
 	return true;
 }
 
-static bool read_directive(struct reader *r, const struct igvm_header *h)
+static bool read_directive(struct igvm_reader *r, const struct igvm_header *h)
 {
 	const char *name = igvm_type_name(h->type);
 
@@ -293,9 +274,9 @@ static bool read_directive(struct reader *r, const struct igvm_header *h)
 	case IGVM_T_SNP_ID_BLOCK: return read_id_block(r, h);
 	default:
 		if (name)
-			lose(r, false, "header %s at offset 0x%" PRIx32, name, h->offset);
+			igvm_lose(r, false, "header %s at offset 0x%" PRIx32, name, h->offset);
 		else
-			lose(r, false, "header of the unknown type 0x%" PRIx32 " at offset 0x%"
+			igvm_lose(r, false, "header of the unknown type 0x%" PRIx32 " at offset 0x%"
 			     PRIx32, h->type, h->offset);
 		return true;
 	}
@@ -313,7 +294,7 @@ static int compare_spans(const void *a, const void *b)
 }
 
 /* Memory is what the file requires, and whatever else has contents or is launched. */
-static void add_memory(struct reader *r)
+static void add_memory(struct igvm_reader *r)
 {
 	const struct spec *spec = &r->c->spec;
 	size_t count = 0, most = r->igvm->count + spec->content_count + spec->launch.row_count;
@@ -358,7 +339,7 @@ static int compare_contents(const void *a, const void *b)
 }
 
 /* svmc compares all contents with each other; so pages that lie in a row become one. */
-static bool join_contents(struct reader *r)
+static bool join_contents(struct igvm_reader *r)
 {
 	struct spec *spec = &r->c->spec;
 	size_t used = 0, i, next;
@@ -375,7 +356,7 @@ static bool join_contents(struct reader *r)
 		     spec->contents[next].gpa == end; next++)
 			end += spec->contents[next].bytes;
 		if (next < spec->content_count && spec->contents[next].gpa < end)
-			return fail(r, 0, "the page at 0x%" PRIx64 " is there twice",
+			return igvm_fail(r, 0, "the page at 0x%" PRIx64 " is there twice",
 				    spec->contents[next].gpa);
 		data = arena_alloc(&r->c->arena, (size_t)(end - first->gpa));
 		for (size_t j = i; j < next; j++)
@@ -389,107 +370,14 @@ static bool join_contents(struct reader *r)
 	return true;
 }
 
-static void fill_vmsa(struct reader *r, uint32_t vcpu)
-{
-	struct spec *spec = &r->c->spec;
-	unsigned int bad;
-
-	memcpy(spec->vmsa, r->contexts[vcpu], VMSA_PAGE_BYTES);
-	for (bad = vmsa_find_reserved(spec->vmsa); bad < VMSA_PAGE_BYTES;
-	     bad = vmsa_find_reserved(spec->vmsa)) {
-		lose(r, true,
-		     "vcpu %" PRIu32 ": offset 0x%03x of its VMSA: 0x%02x, but no field is "
-		     "there",
-		     vcpu, bad, spec->vmsa[bad]);
-		spec->vmsa[bad] = 0;
-	}
-	vmsa_to_vmcb(spec->vmsa, spec->vmcb);
-	*spec->vmsa_gpa = r->context_gpa[vcpu];
-}
-
-static bool fill_native(struct reader *r, uint32_t vcpu)
-{
-	const uint8_t *page = r->contexts[vcpu];
-	struct svmrt_vcpu_state *state = r->c->spec.state;
-	struct svmk_vmcb *vmcb = r->c->spec.vmcb;
-	struct igvm_native_context n;
-
-	memcpy(&n, page, sizeof(n));
-	for (size_t i = sizeof(n); i < IGVM_PAGE; i++)
-		if (page[i])
-			return fail(r, (uint64_t)(page - r->igvm->data) + i,
-				    "a native vCPU context "
-				    "has 0x%zx bytes, and the rest of its page is zero",
-				    sizeof(n));
-	memcpy(state->gpr, &n.rax, sizeof(state->gpr));
-	/* RAX and RSP live in the VMCB. */
-	state->gpr[0] = state->gpr[4] = 0;
-	vmcb_set_RAX(vmcb, n.rax);
-	vmcb_set_RSP(vmcb, n.rsp);
-	vmcb_set_RIP(vmcb, n.rip);
-	vmcb_set_RFLAGS(vmcb, n.rflags);
-	vmcb_set_IDTR_BASE(vmcb, n.idtr_base);
-	vmcb_set_IDTR_LIMIT(vmcb, n.idtr_limit);
-	vmcb_set_GDTR_BASE(vmcb, n.gdtr_base);
-	vmcb_set_GDTR_LIMIT(vmcb, n.gdtr_limit);
-	vmcb_set_CS_SELECTOR(vmcb, n.code_selector);
-	vmcb_set_CS_ATTRIB(vmcb, igvm_packed(n.code_attributes));
-	vmcb_set_CS_BASE(vmcb, n.code_base);
-	vmcb_set_CS_LIMIT(vmcb, n.code_limit);
-#define DATA(NAME) do { \
-		vmcb_set_##NAME##_SELECTOR(vmcb, n.data_selector); \
-		vmcb_set_##NAME##_ATTRIB(vmcb, igvm_packed(n.data_attributes)); \
-		vmcb_set_##NAME##_BASE(vmcb, n.data_base); \
-		vmcb_set_##NAME##_LIMIT(vmcb, n.data_limit); \
-	} while (0)
-	DATA(DS);
-	DATA(ES);
-	DATA(SS);
-	DATA(FS);
-	DATA(GS);
-#undef DATA
-	vmcb_set_GS_BASE(vmcb, n.gs_base);
-	vmcb_set_CR0(vmcb, n.cr0);
-	vmcb_set_CR3(vmcb, n.cr3);
-	vmcb_set_CR4(vmcb, n.cr4);
-	if (!(n.efer & EFER_SVME))
-		lose(r, false, "vcpu %" PRIu32 ": EFER 0x%" PRIx64 " is without SVME, which VMRUN "
-		     "wants; it is set", vcpu, n.efer);
-	vmcb_set_EFER(vmcb, n.efer | EFER_SVME);
-	return true;
-}
-
-/* vCPUs in sets of those that begin alike, as a spec has them. */
-static bool add_vcpus(struct reader *r)
-{
-	struct spec *spec = &r->c->spec;
-	const struct vcpu_set base = spec->sets[0];
-
-	spec->set_count = 0;
-	for (uint32_t first = 0, last; first < r->context_count; first = last + 1) {
-		for (last = first; last + 1 < r->context_count; last++)
-			if (memcmp(r->contexts[first], r->contexts[last + 1], IGVM_PAGE) ||
-			    r->context_gpa[first] != r->context_gpa[last + 1])
-				break;
-		spec_add_set(r->c, first, last, &base);
-		if (is_confidential(r))
-			fill_vmsa(r, first);
-		else if (!fill_native(r, first))
-			return false;
-	}
-	spec->vcpu_count = r->context_count;
-	spec_select_set(r->c, 0);
-	return true;
-}
-
 /* Before the directives: what kind of guest it is decides where registers live. */
-static void begin(struct reader *r, const char *name)
+static void begin(struct igvm_reader *r, const char *name)
 {
 	struct spec *spec = &r->c->spec;
 	struct svmt_launch *head = &spec->launch.head;
 
 	spec->name = name;
-	if (is_confidential(r)) {
+	if (igvm_is_confidential(r)) {
 		head->kind = r->platform == IGVM_SEV_SNP ? SVMT_LAUNCH_SEV_SNP : SVMT_LAUNCH_SEV_ES;
 		head->vmm = SVMT_VMM_RAW;
 		head->policy = r->platform == IGVM_SEV_SNP ? SNP_POLICY_DEFAULT : ES_POLICY_DEFAULT;
@@ -501,7 +389,7 @@ static void begin(struct reader *r, const char *name)
 	profile_apply(r->c);
 }
 
-static bool read_all(struct reader *r, const char *name, uint32_t wanted)
+static bool read_all(struct igvm_reader *r, const char *name, uint32_t wanted)
 {
 	if (!choose_platform(r, wanted))
 		return false;
@@ -510,20 +398,21 @@ static bool read_all(struct reader *r, const char *name, uint32_t wanted)
 		if (!read_directive(r, &r->igvm->headers[i]))
 			return false;
 	if (!r->context_count)
-		return fail(r, 0, "the file has no vCPU for the platform %s; svmc reads 1 to %u",
-			    igvm_platform_name(r->platform), SVMT_MAX_VCPUS);
+		return igvm_fail(r, 0,
+				 "the file has no vCPU for the platform %s; svmc reads 1 to %u",
+				 igvm_platform_name(r->platform), SVMT_MAX_VCPUS);
 	if (r->platform == IGVM_SEV_SNP && !r->policy_seen)
-		return fail(r, 0, "the file has no GUEST_POLICY for sev-snp");
+		return igvm_fail(r, 0, "the file has no GUEST_POLICY for sev-snp");
 	if (!join_contents(r))
 		return false;
 	add_memory(r);
 	if (!r->c->spec.region_count)
-		return fail(r, 0, "the file has no memory: neither pages nor REQUIRED_MEMORY");
-	return add_vcpus(r);
+		return igvm_fail(r, 0, "the file has no memory: neither pages nor REQUIRED_MEMORY");
+	return igvm_add_vcpus(r);
 }
 
 /* SEV_FEATURES that vCPUs begin with are those of the first, as far as its kind allows. */
-static void take_features(struct reader *r)
+static void take_features(struct igvm_reader *r)
 {
 	const uint64_t features = vmsa_get(r->c->spec.vmsa, vmsa_field_find("sev_features"));
 
@@ -531,11 +420,11 @@ static void take_features(struct reader *r)
 		r->c->spec.launch.head.features = features;
 }
 
-static void run(struct reader *r, const char *name, uint32_t wanted)
+static void run(struct igvm_reader *r, const char *name, uint32_t wanted)
 {
 	if (!read_all(r, name, wanted))
 		return;
-	if (is_confidential(r))
+	if (igvm_is_confidential(r))
 		take_features(r);
 	checks_run(r->c);
 	if (!r->c->diag.errors)
@@ -549,7 +438,7 @@ int igvm_import(const char *path, const uint8_t *data, uint64_t bytes, const cha
 	struct comp *c = calloc(1, sizeof(*c));
 	struct igvm_error error;
 	struct igvm igvm;
-	struct reader *r = calloc(1, sizeof(*r));
+	struct igvm_reader *r = calloc(1, sizeof(*r));
 	int status = SVMC_IO;
 
 	memset(out, 0, sizeof(*out));
@@ -562,7 +451,7 @@ int igvm_import(const char *path, const uint8_t *data, uint64_t bytes, const cha
 	}
 	c->options = &options;
 	c->diag = (struct diag){ .out = diag, .path = path };
-	*r = (struct reader){ .c = c, .igvm = &igvm, .out = out };
+	*r = (struct igvm_reader){ .c = c, .igvm = &igvm, .out = out };
 	if (!setjmp(c->arena.out_of_memory)) {
 		run(r, name, platform);
 	} else {

@@ -29,6 +29,8 @@ libsvmc_a_SOURCES = \
 	compiler/igvm_convert.h \
 	compiler/igvm_export.c \
 	compiler/igvm_import.c \
+	compiler/igvm_import_vcpus.c \
+	compiler/igvm_reader.h \
 	compiler/image.c compiler/image.h \
 	compiler/image_elf.c \
 	compiler/image_multiboot.c \
@@ -100,6 +102,7 @@ svmc_SOURCES = \
 	compiler/facts.c compiler/facts.h \
 	compiler/facts_launch.c \
 	compiler/facts_vcpu.c \
+	compiler/fast_sha256.c compiler/fast_sha256.h \
 	compiler/golden.h \
 	compiler/golden_report.c \
 	compiler/id_block.c compiler/id_block.h \
@@ -116,8 +119,8 @@ svmc_SOURCES = \
 svmc_LDADD = libsvmc.a libsvmkit-common.a $(SVMC_LIBS) $(CJSON_LIBS)
 svmc_LDFLAGS = $(AM_LDFLAGS) $(SVMC_LDFLAGS)
 
-# Signs ID blocks. A program of its own: libcrypto costs every start milliseconds, and a private key
-# has no business in the compiler's memory.
+# Signs ID blocks. A program of its own: a private key has no business in the compiler's memory, nor
+# libcrypto's start-up in its time.
 if HAVE_CRYPTO
 pkglibexec_PROGRAMS += svmc-sign
 endif

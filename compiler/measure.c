@@ -5,6 +5,7 @@
  */
 #include <sha2.h>
 #include <string.h>
+#include "fast_sha256.h"
 #include "measure.h"
 
 #define PAGE SVMT_PAGE_BYTES
@@ -130,25 +131,28 @@ static void measure_snp(const struct measure_source *source, uint8_t *digest, me
 	memcpy(digest, chain.info.digest, LD_BYTES);
 }
 
-static void tell_bytes(const SHA2_CTX *context, uint64_t gpa, uint64_t bytes, uint32_t type,
+static void tell_bytes(const struct fast_sha256 *hash, uint64_t gpa, uint64_t bytes, uint32_t type,
 		       measure_trace *trace, void *argument)
 {
-	SHA2_CTX copy = *context;
 	uint8_t digest[32];
 
 	if (!trace)
 		return;
-	SHA256Final(digest, &copy);
+	fast_sha256_peek(hash, digest);
 	trace(argument, &(struct measure_step){ gpa, bytes, type, NULL, digest });
 }
 
 static void measure_es(const struct measure_source *source, uint8_t *digest, measure_trace *trace,
 		       void *argument)
 {
+	uint64_t total = (uint64_t)source->vcpu_count * PAGE;
+	struct fast_sha256 hash;
 	uint8_t room[PAGE];
-	SHA2_CTX context;
 
-	SHA256Init(&context);
+	for (uint32_t i = 0; i < source->row_count; i++)
+		total += source->rows[i].bytes;
+	fast_sha256_expect(total);
+	fast_sha256_begin(&hash);
 	for (uint32_t i = 0; i < source->row_count; i++) {
 		const struct svmt_launch_row *row = &source->rows[i];
 
@@ -158,17 +162,17 @@ static void measure_es(const struct measure_source *source, uint8_t *digest, mea
 			bytes = PAGE - at % PAGE;
 			if (bytes > row->gpa + row->bytes - at)
 				bytes = row->gpa + row->bytes - at;
-			SHA256Update(&context, page + at % PAGE, (size_t)bytes);
-			tell_bytes(&context, at, bytes, row->type, trace, argument);
+			fast_sha256_add(&hash, page + at % PAGE, bytes);
+			tell_bytes(&hash, at, bytes, row->type, trace, argument);
 		}
 	}
 	for (uint32_t i = 0; i < source->vcpu_count; i++) {
 		const struct measure_vcpu vcpu = source->vcpu(source->of, i);
 
-		SHA256Update(&context, vcpu.page, PAGE);
-		tell_bytes(&context, vcpu.gpa, PAGE, SVMT_PAGE_VMSA, trace, argument);
+		fast_sha256_add(&hash, vcpu.page, PAGE);
+		tell_bytes(&hash, vcpu.gpa, PAGE, SVMT_PAGE_VMSA, trace, argument);
 	}
-	SHA256Final(digest, &context);
+	fast_sha256_end(&hash, digest);
 }
 
 void measure(const struct measure_source *source, uint8_t digest[MEASURE_MAX_DIGEST],

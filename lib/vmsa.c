@@ -70,15 +70,35 @@ void vmsa_to_vmcb(const uint8_t *page, struct svmk_vmcb *vmcb)
 	}
 }
 
-unsigned int vmsa_find_reserved(const uint8_t *page)
+/* Where the page has fields that mean something. */
+static void mark_known(uint8_t known[VMSA_PAGE_BYTES])
 {
-	uint8_t known[VMSA_PAGE_BYTES] = { 0 };
-
+	memset(known, 0, VMSA_PAGE_BYTES);
 	for (size_t i = 0; i < vmsa_field_count; i++)
 		if (!vmsa_fields[i].reserved)
 			memset(known + vmsa_fields[i].offset, 1, vmsa_fields[i].bytes);
+}
+
+unsigned int vmsa_find_reserved(const uint8_t *page)
+{
+	uint8_t known[VMSA_PAGE_BYTES];
+
+	mark_known(known);
 	for (unsigned int i = 0; i < VMSA_PAGE_BYTES; i++)
 		if (page[i] && !known[i])
 			return i;
 	return VMSA_PAGE_BYTES;
+}
+
+unsigned int vmsa_clear_reserved(uint8_t *page)
+{
+	uint8_t known[VMSA_PAGE_BYTES];
+	unsigned int count = 0;
+
+	mark_known(known);
+	for (unsigned int i = 0; i < VMSA_PAGE_BYTES; i++) {
+		count += page[i] && !known[i];
+		page[i] = known[i] ? page[i] : 0;
+	}
+	return count;
 }

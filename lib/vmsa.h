@@ -39,4 +39,7 @@ void vmsa_to_vmcb(const uint8_t *page, struct svmk_vmcb *vmcb);
 /* First byte that is not zero and belongs to no field but reserved ones; 4096 without. */
 unsigned int vmsa_find_reserved(const uint8_t *page);
 
+/* Make all such bytes zero; returns how many there were. */
+unsigned int vmsa_clear_reserved(uint8_t *page);
+
 #endif

@@ -44,6 +44,10 @@ signing_case() {
 	launch_case digests_of_generated_firmware
 }
 
+@test "large firmware has the digest that small firmware's rules give it, whoever hashes" {
+	launch_case large_firmware_has_the_same_digest
+}
+
 @test "--trace tells every page in the order of its launch" {
 	launch_case trace_tells_every_page
 }

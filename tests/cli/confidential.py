@@ -386,6 +386,29 @@ def digests_of_generated_firmware():
                 '{"kind":"%s","vcpus":%d,"digest":"%s"}\n' % (kind, count, expected))
 
 
+def large_firmware_has_the_same_digest():
+    """Below and above the size from which libcrypto hashes for libmd; --trace looks in between."""
+    for pages in (240, 300, 892):
+        image = firmware(pages * PAGE, seed=pages)
+        write("fw.fd", image)
+        for kind in ("sev-es", "sev-snp"):
+            both = [page_of("ec2-2026-04-28", kind, first) for first in (True, False)]
+            expected = es_digests(image, both, 3)[-1] if kind == "sev-es" else \
+                snp_digests("ec2", image, SECTIONS, both, 3)[-1]
+            spec("t.yaml", kind, "ec2", "2026-05-01", vcpus="3")
+            svmc("compile", "-o", "t.svmt", "t.yaml")
+            for path in ("t.yaml", "t.svmt"):
+                assert svmc("measure", path).strip() == expected, (pages, kind, path)
+                lines = svmc("measure", "--trace", path).splitlines()
+                assert lines[-1] == expected == lines[-2].split()[-1]
+            if kind == "sev-es":
+                assert lines[0].split()[-1] == hashlib.sha256(image[:PAGE]).hexdigest()
+        damaged = bytearray(open("t.svmt", "rb").read())
+        damaged[-5000] ^= 1
+        write("t.svmt", damaged)
+        assert "checksum mismatch" in svmc("measure", "t.svmt", status=1)
+
+
 def trace_tells_every_page():
     image = firmware()
     write("fw.fd", image)

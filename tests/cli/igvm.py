@@ -441,8 +441,8 @@ def bad_files_are_named_with_their_offset():
     write("r.igvm", File().add(platform(), policy()).memory(0, PAGE).context(
         bytes(reserved)).build())
     message = svmc("import", "r.igvm", status=1)
-    assert "vcpu 0: offset 0xfff of its VMSA: 0x01, but no field is there (the launch digest " \
-        "changes)" in message, message
+    assert "vcpu 0: offset 0xfff of its VMSA: 0x01, but no field is there (bytes like this: 1) " \
+        "(the launch digest changes)" in message, message
     assert "cannot measure" in svmc("measure", "r.igvm", status=1)
 
 

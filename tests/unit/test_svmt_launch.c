@@ -179,7 +179,10 @@ static void shared_fields_travel_between_vmcb_and_vmsa(void **state)
 	assert_true(shared > 90);
 	assert_int_equal(vmsa_find_reserved(page), VMSA_PAGE_BYTES);
 	page[0xcc] = 1;
+	page[0xfff] = 2;
 	assert_int_equal(vmsa_find_reserved(page), 0xcc);
+	assert_int_equal(vmsa_clear_reserved(page), 2);
+	assert_int_equal(vmsa_find_reserved(page), VMSA_PAGE_BYTES);
 	free(vmcb);
 	free(again);
 }
