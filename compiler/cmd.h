@@ -13,7 +13,7 @@ struct command {
 };
 
 extern const struct command cmd_compile, cmd_check, cmd_decompile, cmd_diff, cmd_dump, cmd_explain,
-	cmd_export, cmd_golden, cmd_import, cmd_init, cmd_measure, cmd_profile, cmd_schema;
+	cmd_export, cmd_golden, cmd_graph, cmd_import, cmd_init, cmd_measure, cmd_profile, cmd_schema;
 
 /* Options that compile and check share. */
 struct cmd_options {

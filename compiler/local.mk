@@ -78,6 +78,7 @@ svmc_SOURCES = \
 	compiler/cmd_explain.c \
 	compiler/cmd_export.c \
 	compiler/cmd_golden.c \
+	compiler/cmd_graph.c \
 	compiler/cmd_import.c \
 	compiler/cmd_init.c \
 	compiler/cmd_measure.c \
@@ -104,6 +105,10 @@ svmc_SOURCES = \
 	compiler/facts_vcpu.c \
 	compiler/fast_sha256.c compiler/fast_sha256.h \
 	compiler/golden.h \
+	compiler/graph.c compiler/graph.h \
+	compiler/graph_memory.c \
+	compiler/graph_policy.c \
+	compiler/graph_vcpus.c \
 	compiler/golden_report.c \
 	compiler/id_block.c compiler/id_block.h \
 	compiler/load.c compiler/load.h \
@@ -129,7 +134,7 @@ svmc_sign_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 svmc_sign_LDADD = $(CRYPTO_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
-SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_schema.bats
+SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_graph.bats tests/cli/svmc_schema.bats
 SCRIPT_TESTS += tests/cli/confidential.bats tests/cli/igvm.bats
 EXTRA_DIST += tests/cli/confidential.py tests/cli/igvm.py
 EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py

@@ -5,8 +5,8 @@
 #include "cmd.h"
 
 static const struct command *const commands[] = {
-	&cmd_compile, &cmd_check, &cmd_decompile, &cmd_diff, &cmd_dump, &cmd_explain, &cmd_export, &cmd_golden,
-	&cmd_import, &cmd_init, &cmd_measure, &cmd_profile, &cmd_schema,
+	&cmd_compile, &cmd_check, &cmd_decompile, &cmd_diff, &cmd_dump, &cmd_explain, &cmd_export,
+	&cmd_golden, &cmd_graph, &cmd_import, &cmd_init, &cmd_measure, &cmd_profile, &cmd_schema,
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
