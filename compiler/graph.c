@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "dump.h"
 #include "graph.h"
+#include "vmsa.h"
 
 #define MARGIN 32u
 #define TITLE 76u
@@ -81,6 +83,13 @@ void canvas_line(struct canvas *c, int x1, int y1, int x2, int y2, const char *c
 	fprintf(c->out, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" class=\"%s\"/>\n", x1, y1,
 		x2, y2, class_name);
 	grow(c, x1 > x2 ? x1 : x2, y1 > y2 ? y1 : y2);
+}
+
+void graph_vmcb(const struct svmt_view *view, uint32_t vcpu, struct svmk_vmcb *vmcb)
+{
+	dump_vmcb(view, vcpu, vmcb);
+	if (view->vmsas)
+		vmsa_to_vmcb(dump_vmsa(view, vcpu), vmcb);
 }
 
 static int draw(struct graph_part *part, struct arena *arena, const struct svmt_view *view,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include "arena.h"
 #include "svmt_read.h"
+#include "tables.h"
 
 /* The parts draw into text of their own at (0, 0), so that the page can be laid out afterwards. */
 struct graph_part {
@@ -39,6 +40,9 @@ void canvas_line(struct canvas *c, int x1, int y1, int x2, int y2, const char *c
 void graph_memory(struct canvas *c, struct arena *arena, const struct svmt_view *view);
 void graph_vcpus(struct canvas *c, struct arena *arena, const struct svmt_view *view);
 void graph_policy(struct canvas *c, struct arena *arena, const struct svmt_view *view);
+
+/* What the vCPU begins with, also where a confidential one's registers are in its VMSA. */
+void graph_vmcb(const struct svmt_view *view, uint32_t vcpu, struct svmk_vmcb *vmcb);
 
 /* Write the whole picture. Returns 0, or -1 when memory ran out. */
 int graph_svg(FILE *out, const struct svmt_view *view);

@@ -85,7 +85,7 @@ static void mark_vcpu(struct marks *marks, const struct svmt_view *view, uint32_
 	uint64_t entry, gpa;
 	bool long_mode, paging;
 
-	dump_vmcb(view, vcpu, &vmcb);
+	graph_vmcb(view, vcpu, &vmcb);
 	long_mode = vmcb_get_EFER(&vmcb) & EFER_LMA;
 	paging = vmcb_get_CR0(&vmcb) & CR0_PG;
 	entry = vmcb_get_RIP(&vmcb) + (long_mode ? 0 : vmcb_get_CS_BASE(&vmcb));
@@ -212,7 +212,7 @@ void graph_memory(struct canvas *c, struct arena *arena, const struct svmt_view 
 	int y = 52;
 
 	for (uint32_t i = 0; i < view->vcpu_count; i++)
-		if (!i || memcmp(&view->vcpus[i], &view->vcpus[i - 1], sizeof(view->vcpus[i])))
+		if (!i || !svmt_same_vcpu(view, i - 1, i))
 			mark_vcpu(&marks, view, i);
 	canvas_text(c, 0, 16, "head", "start", "Guest-physical memory");
 	canvas_text(c, 0, 36, "dim", "start", "highest address first, not to scale; "

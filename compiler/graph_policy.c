@@ -130,7 +130,7 @@ static int draw_rules(struct canvas *c, struct arena *arena, const struct svmt_v
 	for (uint32_t i = 0; i < view->vcpu_count; i++) {
 		if (i && view->vcpus[i].vmcb_page == view->vcpus[i - 1].vmcb_page)
 			continue;
-		dump_vmcb(view, i, &vmcb);
+		graph_vmcb(view, i, &vmcb);
 		merge_intercepts(intercepted, &vmcb);
 	}
 	for (uint32_t i = 0; i < view->exit_count; i++) {

@@ -76,7 +76,7 @@ static int draw_card(struct canvas *c, const struct svmt_view *view, uint32_t fi
 
 	if (!inner.out)
 		return 0;
-	dump_vmcb(view, first, &vmcb);
+	graph_vmcb(view, first, &vmcb);
 	dump_intercepts(&vmcb, count_one, &intercepts);
 	if (first == last)
 		canvas_text(&inner, 16, at, "bold", "start", "vcpu %" PRIu32 ": %s", first,
@@ -84,8 +84,8 @@ static int draw_card(struct canvas *c, const struct svmt_view *view, uint32_t fi
 	else
 		canvas_text(&inner, 16, at, "bold", "start", "vcpus %" PRIu32 " to %" PRIu32
 			    ": %s", first, last, mode_of(&vmcb));
-	canvas_text(&inner, (int)CARD_WIDTH - 16, at, "dim", "end", "%s, %u intercepts",
-		    view->vcpus[first].start == SVMT_START_RUN ? "starts running" :
+	canvas_text(&inner, (int)CARD_WIDTH - 16, at, "dim", "end", "%s%s, %u intercepts",
+		    view->vmsas ? "confidential, " : "", view->vcpus[first].start == SVMT_START_RUN ? "starts running" :
 								 "waits for SIPI", intercepts);
 	at += 24;
 	canvas_text(&inner, 16, at, "dim", "start", "cs:rip");
@@ -114,8 +114,7 @@ void graph_vcpus(struct canvas *c, struct arena *arena, const struct svmt_view *
 	canvas_text(c, 0, 16, "head", "start", "vCPUs");
 	for (uint32_t first = 0, last; first < view->vcpu_count; first = last + 1) {
 		for (last = first; last + 1 < view->vcpu_count; last++)
-			if (memcmp(&view->vcpus[first], &view->vcpus[last + 1],
-				   sizeof(view->vcpus[first])))
+			if (!svmt_same_vcpu(view, first, last + 1))
 				break;
 		if (cards++ == MAX_CARDS) {
 			canvas_text(c, 0, y + 14, "dim", "start", "and vcpus %" PRIu32 " to %"

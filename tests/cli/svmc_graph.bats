@@ -26,7 +26,8 @@ for t in e.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}text"):
 @test "every example and good spec becomes a well-formed picture" {
 	command -v python3 || skip "no python3"
 	for yaml in "$SVMKIT_SRC"/specs/*.yaml "$SVMKIT_SRC"/tests/golden/good/*.yaml; do
-		case $yaml in */good/*) [ -e "${yaml%.yaml}.dump" ] || continue ;; esac
+		# Other files there are included by one.
+		case $yaml in */good/confidential*) ;; */good/*) [ -e "${yaml%.yaml}.dump" ] || continue ;; esac
 		echo "$yaml"
 		"$svmc" graph -o t.svg "$yaml" 2>messages
 		texts t.svg >words
