@@ -135,9 +135,10 @@ svmc_sign_LDADD = $(CRYPTO_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
 SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_graph.bats tests/cli/svmc_schema.bats
+SCRIPT_TESTS += tests/cli/svmc_rows.bats
 SCRIPT_TESTS += tests/cli/confidential.bats tests/cli/igvm.bats tests/cli/svmc_pages.bats
 EXTRA_DIST += tests/cli/confidential.py tests/cli/igvm.py
-EXTRA_DIST += tools/gen-fields.py tests/cli/svmt_page.py
+EXTRA_DIST += tools/gen-fields.py tests/cli/row_specs.py tests/cli/svmt_page.py
 EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
 EXTRA_DIST += tests/golden tests/e2e/specs schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5

@@ -2,7 +2,7 @@
 # The probe: VMRUN on VMCBs that break svmc's rules, in the lab (tests/e2e/run-lab-probe). The module is
 # built on request, never by `make all`, and never installed.
 PROBE_FILES = Kbuild svmprobe.h svmprobe_enter.S svmprobe_main.c
-EXTRA_DIST += $(PROBE_FILES:%=tests/probe/%) tests/probe/cases.py tests/e2e/run-lab-probe
+EXTRA_DIST += $(PROBE_FILES:%=tests/probe/%) tests/probe/cases.py tests/e2e/run-lab-probe tests/builds-agree
 CLEAN_DIRS += tests/probe/build
 CLEANFILES += tests/probe/svmprobe.ko
 
