@@ -80,12 +80,15 @@ struct spec_cpuid { struct svmrt_cpuid_row row; bool in_set; struct range range;
 struct spec_msr { struct svmrt_msr_row row; struct range range; };
 struct spec_device { struct svmt_device device; uint64_t ports; struct range range; };
 
-/* One per row of the exit code table; `range` is where the spec changes it. */
+/* One per row of the exit code table, or one of its `rules`; `range` is where the spec has it. */
 struct spec_exit {
 	bool there;			/* the code can come out of a VMCB */
 	bool in_spec;
 	struct svmrt_exit_rule rule;
 	struct range range, do_range, event_range, vector_range;
+	struct range value_range;	/* of one of `rules` */
+	struct spec_exit *fine;		/* `rules`, by `at` */
+	size_t fine_count, fine_capacity;
 };
 
 struct spec_expect_event {

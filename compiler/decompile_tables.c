@@ -103,9 +103,9 @@ void decompile_devices(struct decompile *d)
 	}
 }
 
-static void print_rule(struct decompile *d, const char *name, const struct svmrt_exit_rule *r)
+static void print_action(struct decompile *d, const struct svmrt_exit_rule *r)
 {
-	fprintf(d->out, "  %s: { do: %s, event: ", name, svmrt_action_name(r->action));
+	fprintf(d->out, "do: %s, event: ", svmrt_action_name(r->action));
 	if (r->event == SVMRT_EVENT_SAMPLE)
 		fprintf(d->out, "sample %" PRIu32, r->sample);
 	else
@@ -114,23 +114,63 @@ static void print_rule(struct decompile *d, const char *name, const struct svmrt
 		fprintf(d->out, ", vector: same");
 	else if (r->action == SVMRT_DO_INJECT)
 		fprintf(d->out, ", vector: %u", r->vector);
+}
+
+static void print_fine(struct decompile *d, const struct svmrt_exit_rule *r)
+{
+	char range[48];
+
+	dump_rule_range(r, range);
+	fprintf(d->out, "{ at: %s, ", range);
+	if (*dump_rule_access(r))
+		fprintf(d->out, "access: %s, ", dump_rule_access(r));
+	print_action(d, r);
+	if (dump_rule_value(r))
+		fprintf(d->out, ", value: 0x%" PRIx64, (uint64_t)r->value);
+	fprintf(d->out, " }");
+}
+
+/* How many finer rules follow the one for a whole exit code. */
+static uint32_t fine_behind(const struct svmt_view *view, uint32_t index)
+{
+	uint32_t end = index + 1;
+
+	while (end < view->exit_count && view->exits[end].code == view->exits[index].code)
+		end++;
+	return end - index - 1;
+}
+
+static void print_rules(struct decompile *d, const char *name, const struct svmrt_exit_rule *r,
+			uint32_t fine)
+{
+	fprintf(d->out, "  %s: { ", name);
+	print_action(d, r);
+	if (fine)
+		fprintf(d->out, ", rules: [\n");
+	for (uint32_t i = 1; i <= fine; i++) {
+		fprintf(d->out, "    ");
+		print_fine(d, &r[i]);
+		fprintf(d->out, i < fine ? ",\n" : "\n  ]");
+	}
 	fprintf(d->out, " }\n");
 }
 
 void decompile_exits(struct decompile *d)
 {
 	bool begun = false;
+	uint32_t fine;
 
-	for (uint32_t i = 0; i < d->view->exit_count; i++) {
+	for (uint32_t i = 0; i < d->view->exit_count; i += 1 + fine) {
 		const struct svmrt_exit_rule *r = &d->view->exits[i];
 		const struct svm_exit_info *info = svm_exit_by_code(r->code);
 
-		if (!info || !memcmp(r, &d->c->spec.exits[info - svm_exits].rule, sizeof(*r)))
+		fine = fine_behind(d->view, i);
+		if (!info || (!fine && !memcmp(r, &d->c->spec.exits[info - svm_exits].rule, sizeof(*r))))
 			continue;
 		if (!begun)
 			fprintf(d->out, "exits:\n");
 		begun = true;
-		print_rule(d, info->name, r);
+		print_rules(d, info->name, r, fine);
 	}
 }
 

@@ -40,5 +40,11 @@ void dump_launch_json(cJSON *root, const struct svmt_view *view);
 /* Names that text and JSON share. */
 const char *dump_region_kind(uint32_t kind);
 const char *dump_msr_access(uint8_t access);
+/* "read", "write", or "" for both. */
+const char *dump_rule_access(const struct svmrt_exit_rule *rule);
+/* `do: table` of a port or address: the rule has a value. */
+bool dump_rule_value(const struct svmrt_exit_rule *rule);
+/* "0x80" or "0x60-0x64". */
+void dump_rule_range(const struct svmrt_exit_rule *rule, char text[48]);
 
 #endif

@@ -138,6 +138,14 @@ static void add_exits(cJSON *root, const struct svmt_view *view)
 
 		cJSON_AddStringToObject(row, "exit", info ? info->name : "?");
 		add_hex(row, "code", r->code);
+		if (r->access) {
+			add_hex(row, "first", r->first);
+			add_hex(row, "last", r->last);
+		}
+		if (*dump_rule_access(r))
+			cJSON_AddStringToObject(row, "access", dump_rule_access(r));
+		if (dump_rule_value(r))
+			add_hex(row, "value", r->value);
 		cJSON_AddStringToObject(row, "do", svmrt_action_name(r->action));
 		cJSON_AddStringToObject(row, "event", svmrt_event_class_name(r->event));
 		if (r->action == SVMRT_DO_INJECT && r->vector == SVMRT_VECTOR_SAME)

@@ -144,14 +144,45 @@ static void show_tables(FILE *out, const struct svmt_view *view)
 	}
 }
 
+const char *dump_rule_access(const struct svmrt_exit_rule *rule)
+{
+	if (rule->code == SVM_EXIT_CODE_CPUID || !rule->access ||
+	    rule->access == (SVMRT_ON_READ | SVMRT_ON_WRITE))
+		return "";
+	return rule->access == SVMRT_ON_READ ? "read" : "write";
+}
+
+bool dump_rule_value(const struct svmrt_exit_rule *rule)
+{
+	return rule->action == SVMRT_DO_TABLE && rule->access &&
+	       (rule->code == SVM_EXIT_CODE_IOIO || rule->code == SVM_EXIT_CODE_NPF);
+}
+
+void dump_rule_range(const struct svmrt_exit_rule *rule, char text[48])
+{
+	int length = snprintf(text, 48, "0x%" PRIx64, (uint64_t)rule->first);
+
+	if (rule->last != rule->first)
+		snprintf(text + length, 48 - (size_t)length, "-0x%" PRIx64, (uint64_t)rule->last);
+}
+
 static void show_exits(FILE *out, const struct svmt_view *view)
 {
 	for (uint32_t i = 0; i < view->exit_count; i++) {
 		const struct svmrt_exit_rule *r = &view->exits[i];
 		const struct svm_exit_info *info = svm_exit_by_code(r->code);
+		char range[48];
 
-		fprintf(out, "exit 0x%-4" PRIx64 " %-18s do %s", (uint64_t)r->code,
-			info ? info->name : "?", svmrt_action_name(r->action));
+		fprintf(out, "exit 0x%-4" PRIx64 " %-18s ", (uint64_t)r->code,
+			info ? info->name : "?");
+		if (r->access) {
+			dump_rule_range(r, range);
+			fprintf(out, "%s%s%s ", range, *dump_rule_access(r) ? " " : "",
+				dump_rule_access(r));
+		}
+		fprintf(out, "do %s", svmrt_action_name(r->action));
+		if (dump_rule_value(r))
+			fprintf(out, " 0x%" PRIx64, (uint64_t)r->value);
 		if (r->action == SVMRT_DO_INJECT && r->vector == SVMRT_VECTOR_SAME)
 			fprintf(out, " same");
 		else if (r->action == SVMRT_DO_INJECT)

@@ -93,23 +93,43 @@ const void *emit_msrs(struct comp *c, uint64_t *bytes)
 	return rows;
 }
 
+/* By code; the rule for all of it before finer ones, which have an access. */
+static bool comes_after(const struct svmrt_exit_rule *x, const struct svmrt_exit_rule *y)
+{
+	if (x->code != y->code)
+		return x->code > y->code;
+	if (!x->access != !y->access)
+		return x->access != 0;
+	return x->first != y->first ? x->first > y->first : x->access > y->access;
+}
+
 /* Insertion keeps the order: the table's rows ascend but for a few at its end. */
 static void insert_rule(struct svmrt_exit_rule *rules, size_t count,
 			const struct svmrt_exit_rule *rule)
 {
-	for (; count && rules[count - 1].code > rule->code; count--)
+	for (; count && comes_after(&rules[count - 1], rule); count--)
 		rules[count] = rules[count - 1];
 	rules[count] = *rule;
 }
 
 const void *emit_exits(struct comp *c, uint64_t *bytes)
 {
-	struct svmrt_exit_rule *rules = arena_alloc(&c->arena, SVM_EXIT_ROWS * sizeof(*rules));
+	struct svmrt_exit_rule *rules;
 	size_t count = 0;
 
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
-		if (c->spec.exits[i].there)
-			insert_rule(rules, count++, &c->spec.exits[i].rule);
+		count += 1 + c->spec.exits[i].fine_count;
+	rules = arena_alloc(&c->arena, count * sizeof(*rules));
+	count = 0;
+	for (size_t i = 0; i < SVM_EXIT_ROWS; i++) {
+		const struct spec_exit *exit = &c->spec.exits[i];
+
+		if (!exit->there)
+			continue;
+		insert_rule(rules, count++, &exit->rule);
+		for (size_t j = 0; j < exit->fine_count; j++)
+			insert_rule(rules, count++, &exit->fine[j].rule);
+	}
 	*bytes = count * sizeof(*rules);
 	return rules;
 }

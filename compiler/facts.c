@@ -151,13 +151,21 @@ void facts_exits(struct facts *facts, const struct svmt_view *view)
 								    (uint64_t)r->code);
 		const char *action = svmrt_action_name(r->action);
 		const char *event = svmrt_event_class_name(r->event);
+		char range[48];
 
 		if (r->action == SVMRT_DO_INJECT && r->vector == SVMRT_VECTOR_SAME)
 			action = "inject same";
 		else if (r->action == SVMRT_DO_INJECT)
 			action = arena_printf(facts->arena, "inject %u", r->vector);
+		else if (dump_rule_value(r))
+			action = arena_printf(facts->arena, "table 0x%" PRIx64, (uint64_t)r->value);
 		if (r->event == SVMRT_EVENT_SAMPLE)
 			event = arena_printf(facts->arena, "sample %" PRIu32, r->sample);
+		if (r->access) {
+			dump_rule_range(r, range);
+			name = arena_printf(facts->arena, "%s %s%s%s", name, range,
+					    *dump_rule_access(r) ? " " : "", dump_rule_access(r));
+		}
 		facts_add(facts, name, "", "do %s, event %s", action, event);
 	}
 }

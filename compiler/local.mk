@@ -53,7 +53,7 @@ libsvmc_a_SOURCES = \
 	compiler/spec_control.c \
 	compiler/spec_cpuid.c \
 	compiler/spec_devices.c \
-	compiler/spec_exits.c \
+	compiler/spec_exits.c compiler/spec_exits.h compiler/spec_exit_rules.c \
 	compiler/spec_expect.c \
 	compiler/spec_memory.c \
 	compiler/spec_msrs.c \

@@ -23,7 +23,7 @@ static const struct map {
 	{ "msr", &msr_row_keys, NULL },
 	{ "device", &device_keys, "{\"oneOf\":[{\"required\":[\"uart\"]},"
 		"{\"required\":[\"debug_exit\"],\"maxProperties\":1}]}" },
-	{ "exit", &exit_keys, NULL },
+	{ "exit", &exit_keys, NULL }, { "exit_rule", &exit_rule_keys, NULL },
 	{ "expect", &expect_keys, NULL },
 	{ "event", &expect_event_keys,
 		"{\"dependentRequired\":{\"mask\":[\"info1\"],\"mask2\":[\"info2\"]}}" },

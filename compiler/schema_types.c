@@ -10,6 +10,8 @@
 #define NUMBERS(...) "{\"anyOf\":[{\"$ref\":\"#/$defs/number64\"}," __VA_ARGS__ "]}"
 #define LIST(item) "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/" item "\"}}"
 #define WORDS(...) "{\"anyOf\":[{\"enum\":[" __VA_ARGS__ "]},{\"$ref\":\"#/$defs/variable\"}]}"
+#define VECTOR "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":31}," \
+	"{\"const\":\"same\"},{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}"
 
 #define HASHED(name) "{\"anyOf\":[{\"$ref\":\"#/$defs/" name "\"}," \
 	"{\"$ref\":\"#/$defs/launch_digest\"}]}"
@@ -83,9 +85,11 @@ static const struct {
 	{ "device", "irq", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":23},"
 		"{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}" },
 	{ "exit", "do", "action" }, { "exit", "event", "event_class" },
-	{ "exit", "vector", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":31},"
-		"{\"const\":\"same\"},{\"$ref\":\"#/$defs/number_text\"},"
-		"{\"$ref\":\"#/$defs/variable\"}]}" },
+	{ "exit", "vector", VECTOR },
+	{ "exit", "rules", LIST("exit_rule") },
+	{ "exit_rule", "at", "span" }, { "exit_rule", "access", WORDS("\"read\",\"write\"") },
+	{ "exit_rule", "do", "action" }, { "exit_rule", "event", "event_class" },
+	{ "exit_rule", "vector", VECTOR }, { "exit_rule", "value", "number64" },
 	{ "expect", "exit", "exit_name" }, { "expect", "regs", "expect_regs" },
 	{ "expect", "serial", "scalar" }, { "expect", "events", LIST("event") },
 	{ "expect", "strict", WORDS("true,false,\"true\",\"false\"") },

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "number.h"
 #include "read.h"
+#include "spec_exits.h"
 #include "spec_read.h"
 #include "spec_tables.h"
 
@@ -39,7 +40,7 @@ int read_exit_name(struct comp *c, const struct node *node)
 	return -1;
 }
 
-static bool read_do(struct comp *c, const struct node *node, void *into)
+bool spec_read_do(struct comp *c, const struct node *node, void *into)
 {
 	struct spec_exit *exit = into;
 	int action = node->kind == NODE_SCALAR ? svmrt_action_find(node->text) : -1;
@@ -82,7 +83,7 @@ static bool read_sample_key(struct comp *c, const struct node *node, void *into)
 	return read_text(c, node, "sample", &text) && set_sample(c, node, text, into);
 }
 
-static bool read_event(struct comp *c, const struct node *node, void *into)
+bool spec_read_event(struct comp *c, const struct node *node, void *into)
 {
 	static const struct key sample_keys[] = { { "sample", read_sample_key, true, 0 } };
 	struct spec_exit *exit = into;
@@ -106,7 +107,7 @@ static bool read_event(struct comp *c, const struct node *node, void *into)
 	return true;
 }
 
-static bool read_vector(struct comp *c, const struct node *node, void *into)
+bool spec_read_vector(struct comp *c, const struct node *node, void *into)
 {
 	struct spec_exit *exit = into;
 	uint64_t vector = 0;
@@ -130,14 +131,13 @@ static bool read_vector(struct comp *c, const struct node *node, void *into)
 }
 
 static const struct key keys[] = {
-	{ "do", read_do, false, 0 }, { "event", read_event, false, 0 },
-	{ "vector", read_vector, false, 0 },
+	{ "do", spec_read_do, false, 0 }, { "event", spec_read_event, false, 0 },
+	{ "vector", spec_read_vector, false, 0 }, { "rules", NULL, false, 0 },
 };
 KEY_TABLE(exit_keys, keys);
 
-/* `do: inject` without a vector: the exception itself, or a question back to the author. */
-static bool complete(struct comp *c, const struct svm_exit_info *info, struct spec_exit *exit,
-		     const struct node *map)
+bool spec_exit_complete(struct comp *c, const struct svm_exit_info *info, struct spec_exit *exit,
+			const struct node *map)
 {
 	const bool vector = node_get(map, "vector") != NULL;
 	/* A file may change the action of a rule that it is merged over, whose vector goes with it. */
@@ -185,8 +185,9 @@ bool spec_read_exits(struct comp *c, const struct node *node, void *into)
 		exit = &c->spec.exits[row];
 		exit->in_spec = true;
 		exit->range = pair->key->range;
-		good &= read_map(c, pair->value, svm_exits[row].name, keys, 3, exit) &&
-			complete(c, &svm_exits[row], exit, pair->value);
+		good &= read_map(c, pair->value, svm_exits[row].name, keys, 4, exit) &&
+			spec_exit_complete(c, &svm_exits[row], exit, pair->value) &&
+			spec_read_exit_rules(c, &svm_exits[row], exit, node_get(pair->value, "rules"));
 	}
 	return good;
 }

@@ -11,19 +11,16 @@
 #include "event.h"
 #include "exit.h"
 #include "insn.h"
+#include "mov.h"
 #include "mode.h"
-#include "svmrt_priv.h"
+#include "policy.h"
 
 #define SLOT_DB 0x41
 #define SLOT_BP 0x43
 #define SLOT_OF 0x44
 #define SLOT_PF 0x4e
 #define SLOT_MC 0x52
-#define SLOT_CPUID 0x72
-#define SLOT_IOIO 0x7b
-#define SLOT_MSR 0x7c
 #define SLOT_SHUTDOWN 0x7f
-#define SLOT_NPF 0x100
 #define RFLAGS_TF BIT_ULL(8)
 #define DR6_BS BIT_ULL(14)
 
@@ -70,7 +67,7 @@ u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa)
 	u64 next;
 
 	*missing_gpa = ~0ULL;
-	if (code == SLOT_IOIO)
+	if (code == SVMRT_SLOT_IOIO)
 		return vmcb_get_EXITINFO2(vmcb);
 	if (svmrt_host_features.svm_edx & BIT(3) && vmcb_get_NRIP(vmcb))
 		return vmcb_get_NRIP(vmcb);
@@ -92,7 +89,7 @@ enum svmrt_leave svmrt_inject(struct svmrt_vcpu *vcpu, u64 event)
 	}
 	vcpu->pending_event = 0;
 	vcpu->stats.exits[SLOT_SHUTDOWN]++;
-	svmrt_ring_tell(vcpu, SLOT_SHUTDOWN, SVMRT_DO_STOP, false);
+	svmrt_ring_tell(vcpu, SLOT_SHUTDOWN, &vcpu->vm->policy[SLOT_SHUTDOWN], SVMRT_DO_STOP, false);
 	vmcb_set_EXITCODE(vcpu->vmcb, SLOT_SHUTDOWN);
 	return SVMRT_LEAVE_SHUTDOWN;
 }
@@ -148,6 +145,71 @@ static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 	return svmrt_skip_to(vcpu, next_rip);
 }
 
+/* A constant instead of a device: IN reads it, OUT is dropped. INS and OUTS are for user space. */
+static enum svmrt_leave answer_port(struct svmrt_vcpu *vcpu, u64 value, u64 next_rip)
+{
+	u64 info1 = vmcb_get_EXITINFO1(vcpu->vmcb), rax = vmcb_get_RAX(vcpu->vmcb);
+
+	if (info1 & SVMRT_IOIO_STR)
+		return SVMRT_LEAVE_EXIT;
+	if (info1 & SVMRT_IOIO_IN) {
+		if (info1 & SVMRT_IOIO_SZ32)
+			rax = (u32)value;
+		else if (info1 & SVMRT_IOIO_SZ16)
+			rax = (rax & ~0xffffULL) | (value & 0xffff);
+		else
+			rax = (rax & ~0xffULL) | (value & 0xff);
+		vmcb_set_RAX(vcpu->vmcb, rax);
+	}
+	return skip_to(vcpu, next_rip);
+}
+
+/* The same for an address: any MOV that the access can be. The rest is for user space. */
+static enum svmrt_leave answer_gpa(struct svmrt_vcpu *vcpu, u64 value)
+{
+	struct svmk_vmcb *vmcb = vcpu->vmcb;
+	u64 info1 = vmcb_get_EXITINFO1(vmcb), missing;
+	unsigned int bits = svmrt_vmcb_code_bits(vmcb), count;
+	u8 insn[SVMRT_FETCH_BYTES];
+	struct svmrt_mov mov;
+
+	if (info1 & (SVMRT_NPF_FETCH | SVMRT_NPF_TABLE))
+		return SVMRT_LEAVE_EXIT;
+	count = svmrt_guest_fetch(vcpu, insn, &missing);
+	if (!svmrt_mov_decode(insn, count, bits == 64 ? SVMRT_INSN_64 :
+			      bits == 32 ? SVMRT_INSN_32 : SVMRT_INSN_16, &mov) ||
+	    mov.write != !!(info1 & SVMRT_NPF_WRITE) ||
+	    offset_in_page(vmcb_get_EXITINFO2(vmcb)) + mov.bytes > PAGE_SIZE)
+		return SVMRT_LEAVE_EXIT;
+	if (!mov.write) {
+		u64 *reg = &vcpu->gpr[mov.reg];
+
+		if (mov.reg == 0)
+			vmcb_set_RAX(vmcb, svmrt_mov_result(&mov, vmcb_get_RAX(vmcb), value));
+		else if (mov.reg == 4)
+			vmcb_set_RSP(vmcb, svmrt_mov_result(&mov, vmcb_get_RSP(vmcb), value));
+		else
+			*reg = svmrt_mov_result(&mov, *reg, value);
+	}
+	return skip_to(vcpu, bits == 64 ? vmcb_get_RIP(vmcb) + mov.length :
+			     (u32)(vmcb_get_RIP(vmcb) + mov.length));
+}
+
+static enum svmrt_leave answer(struct svmrt_vcpu *vcpu, int slot,
+			       const struct svmrt_policy_slot *policy, u64 next_rip)
+{
+	switch (slot) {
+	case SVMRT_SLOT_CPUID:
+		return answer_cpuid(vcpu, next_rip);
+	case SVMRT_SLOT_MSR:
+		return answer_msr(vcpu, next_rip);
+	case SVMRT_SLOT_IOIO:
+		return answer_port(vcpu, policy->value, next_rip);
+	default:
+		return answer_gpa(vcpu, policy->value);
+	}
+}
+
 /* ---- Policy ---- */
 
 static enum svmrt_leave inject_by_policy(struct svmrt_vcpu *vcpu, int slot, u16 vector,
@@ -167,19 +229,21 @@ static enum svmrt_leave inject_by_policy(struct svmrt_vcpu *vcpu, int slot, u16 
 	return svmrt_inject(vcpu, svmrt_event_exception(vector, error));
 }
 
-/* Does this action move RIP over the instruction? */
-static bool needs_next_rip(const struct svmrt_policy_slot *policy, int slot)
+/* What a finer rule is chosen by: CPUID leaf, MSR, first port or address of the access. */
+static const struct svmrt_policy_slot *finer_rule(struct svmrt_vcpu *vcpu, int slot)
 {
-	switch (policy->action) {
-	case SVMRT_DO_TABLE:
-	case SVMRT_DO_WAIT:
-		return true;
-	case SVMRT_DO_SKIP:
-		return slot != SLOT_DB;
-	case SVMRT_DO_INJECT:
-		return policy->vector == SVMRT_VECTOR_SAME && (slot == SLOT_BP || slot == SLOT_OF);
+	u64 info1 = vmcb_get_EXITINFO1(vcpu->vmcb);
+
+	switch (slot) {
+	case SVMRT_SLOT_CPUID:
+		return svmrt_rule_find(vcpu->vm, slot, (u32)vmcb_get_RAX(vcpu->vmcb), false);
+	case SVMRT_SLOT_MSR:
+		return svmrt_rule_find(vcpu->vm, slot, (u32)vcpu->gpr[1], info1 & 1);
+	case SVMRT_SLOT_IOIO:
+		return svmrt_rule_find(vcpu->vm, slot, info1 >> 16 & 0xffff, !(info1 & SVMRT_IOIO_IN));
 	default:
-		return false;
+		return svmrt_rule_find(vcpu->vm, slot, vmcb_get_EXITINFO2(vcpu->vmcb),
+				       info1 & SVMRT_NPF_WRITE);
 	}
 }
 
@@ -188,8 +252,7 @@ static enum svmrt_leave act(struct svmrt_vcpu *vcpu, int slot,
 {
 	switch (policy->action) {
 	case SVMRT_DO_TABLE:
-		return slot == SLOT_CPUID ? answer_cpuid(vcpu, next_rip) :
-					    answer_msr(vcpu, next_rip);
+		return answer(vcpu, slot, policy, next_rip);
 	case SVMRT_DO_SKIP:
 		return slot == SLOT_DB ? SVMRT_ENTER : svmrt_skip_to(vcpu, next_rip);
 	case SVMRT_DO_INJECT:
@@ -213,7 +276,9 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 	if (slot < 0)
 		return SVMRT_LEAVE_EXIT;	/* C10: raw code to user space, never BUG */
 	policy = &vcpu->vm->policy[slot];
-	if (needs_next_rip(policy, slot)) {
+	if (unlikely(policy->finer))
+		policy = finer_rule(vcpu, slot);
+	if (policy->skips) {
 		next_rip = svmrt_next_rip(vcpu, code, &missing);
 		if (!next_rip && missing != ~0ULL) {
 			/* Nothing was counted or told yet: the guest exits here again. */
@@ -223,8 +288,8 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 	}
 	vcpu->stats.exits[slot]++;
 	if (policy->event > SVMRT_EVENT_COUNT)
-		svmrt_ring_tell(vcpu, code, policy->action, true);
-	if (!next_rip && needs_next_rip(policy, slot)) {
+		svmrt_ring_tell(vcpu, code, policy, policy->action, true);
+	if (!next_rip && policy->skips) {
 		snprintf(vcpu->text, sizeof(vcpu->text),
 			 "exit %#llx at RIP %#llx: the bytes there are not the instruction that exited",
 			 code, vmcb_get_RIP(vcpu->vmcb));
@@ -260,9 +325,11 @@ static bool machine_check_pending(void)
 /* C8, C9: nothing but the exit code is read back from this VMCB, now or later. */
 static enum svmrt_leave end(struct svmrt_vcpu *vcpu, u64 code, enum svmrt_leave leave)
 {
+	int slot = svmrt_exit_slot(code);
+
 	vcpu->inputs_valid = true;
-	vcpu->stats.exits[svmrt_exit_slot(code)]++;
-	svmrt_ring_tell(vcpu, code, SVMRT_DO_STOP, false);
+	vcpu->stats.exits[slot]++;
+	svmrt_ring_tell(vcpu, code, &vcpu->vm->policy[slot], SVMRT_DO_STOP, false);
 	return leave;
 }
 

@@ -5,7 +5,14 @@
 
 #include "svmrt_priv.h"
 
-#define SVMRT_IOIO_STR 4	/* EXITINFO1 of IOIO: INS or OUTS */
+/* EXITINFO1 of IOIO (APM volume 2, 15.10.2) and of NPF (15.25.6). */
+#define SVMRT_IOIO_IN		BIT_ULL(0)
+#define SVMRT_IOIO_STR		BIT_ULL(2)	/* INS or OUTS */
+#define SVMRT_IOIO_SZ16		BIT_ULL(5)
+#define SVMRT_IOIO_SZ32		BIT_ULL(6)
+#define SVMRT_NPF_WRITE		BIT_ULL(1)
+#define SVMRT_NPF_FETCH		BIT_ULL(4)
+#define SVMRT_NPF_TABLE		BIT_ULL(33)	/* while the guest's page tables were walked */
 
 /* EXITCODE; the 32-bit form of -1 .. -4 that emulators write is widened (C9). */
 u64 svmrt_exit_code(const struct svmk_vmcb *vmcb);

@@ -116,8 +116,7 @@ static struct prefixes skip_prefixes(const __u8 *insn, unsigned int count,
 	return p;
 }
 
-/* Bytes of ModRM, SIB and displacement at m[0..count-1], or 0 if count is too small. */
-static unsigned int modrm_length(const __u8 *m, unsigned int count, _Bool address16)
+unsigned int svmrt_modrm_length(const __u8 *m, unsigned int count, _Bool address16)
 {
 	unsigned int mod, rm, length = 1;
 
@@ -170,7 +169,7 @@ static int operand_length(const struct row *row, const __u8 *m, unsigned int cou
 		if (row->map == TWO && row->opcode == 0x01 && m[0] >> 6 == 3 && row->reg != 4 &&
 		    row->reg != 6)
 			return -1;
-		length = modrm_length(m, count, address16);
+		length = svmrt_modrm_length(m, count, address16);
 		return length ? (int)length : -1;
 	}
 }

@@ -18,4 +18,7 @@ enum svmrt_insn_mode { SVMRT_INSN_16, SVMRT_INSN_32, SVMRT_INSN_64 };
 unsigned int svmrt_insn_length(const __u8 *insn, unsigned int count, enum svmrt_insn_mode mode,
 			       __u64 exitcode);
 
+/* Bytes of ModRM, SIB and displacement at m[0..count-1], or 0 if count is too small. */
+unsigned int svmrt_modrm_length(const __u8 *m, unsigned int count, _Bool address16);
+
 #endif

@@ -3,7 +3,7 @@
 # trees work; the copy is what DKMS gets, too. The pure parts also build into a user-space library.
 KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detect.c detect.h enter.S event.c event.h exit.c exit.h gwalk.c \
 	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
-	npt.h npt_map.c npt_zap.c dirty.c region.c \
+	npt.h npt_map.c npt_zap.c dirty.c region.c rules.c policy.h mov.c mov.h \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
 KMOD_FILES += debug.c debug.h step.c step.h
 KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
@@ -57,6 +57,12 @@ tests_unit_test_detect_SOURCES = tests/unit/test_detect.c kmod/detect.c kmod/det
 tests_unit_test_detect_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
 tests_unit_test_detect_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_detect_LDADD = $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_opcodes
+UNIT_TESTS += tests/unit/test_opcodes
+tests_unit_test_opcodes_SOURCES = tests/unit/test_opcodes.c kmod/insn.c kmod/insn.h kmod/mov.c kmod/mov.h
+tests_unit_test_opcodes_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_opcodes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_opcodes_LDADD = $(CMOCKA_LIBS) $(ZYDIS_LIBS)
 check_PROGRAMS += tests/unit/test_asid
 UNIT_TESTS += tests/unit/test_asid
 tests_unit_test_asid_SOURCES = tests/unit/test_asid.c kmod/asid.c kmod/asid.h

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The compiled tables of a VM: exit rules, CPUID rows, MSR rows, MSR permission map. Checked once
- * when they are set, then only read.
+ * The compiled tables of a VM: CPUID rows, MSR rows, MSR permission map, and with rules.c the exit
+ * rules. Checked once when they are set, then only read.
  */
 #include <linux/log2.h>
 #include <linux/sched.h>
@@ -9,9 +9,8 @@
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 #include <asm/processor.h>
-#include "svmrt_priv.h"
+#include "policy.h"
 
-#define MAX_RULES 4096u
 #define MAX_CPUID_ROWS 65536u
 #define MAX_MSR_ROWS 65536u
 #define MSRPM_BYTES 8192u
@@ -27,8 +26,7 @@ static const struct { u32 first, last; } switched_msrs[] = {
 	{ 0xc0000100, 0xc0000102 },	/* FS.base, GS.base, KERNEL_GS_BASE */
 };
 
-/* `count` rows of the caller's; as vmemdup_user(), but charged. */
-static void *dup_user(u64 from, u32 count, size_t row_bytes)
+void *svmrt_dup_user(u64 from, u32 count, size_t row_bytes)
 {
 	void *rows = kvmalloc_array(count, row_bytes, SVMRT_GFP);
 
@@ -39,105 +37,6 @@ static void *dup_user(u64 from, u32 count, size_t row_bytes)
 		return ERR_PTR(-EFAULT);
 	}
 	return rows;
-}
-
-/* ---- Exit rules ---- */
-
-static bool is_host_event(int slot)
-{
-	return (slot >= 0x60 && slot <= 0x63) || slot == 0x52;	/* INTR NMI SMI INIT, #MC */
-}
-
-static bool is_instruction(int slot)
-{
-	return slot < 0x40 || (slot >= 0x65 && slot <= 0x7c) || (slot >= 0x80 && slot < 0x100);
-}
-
-static bool is_exception(int slot)
-{
-	return slot >= 0x40 && slot < 0x60 && slot != 0x52;
-}
-
-/*
- * action  | allowed for
- * user    | everything but SHUTDOWN and the errors (-1 .. -4)
- * stop    | everything
- * table   | CPUID, MSR
- * wait    | HLT
- * skip    | instructions, and #DB, whose trap is dropped
- * inject  | instructions and exceptions; SAME for exceptions only
- */
-static bool action_allowed(int slot, const struct svmrt_exit_rule *rule)
-{
-	switch (rule->action) {
-	case SVMRT_DO_USER:
-		return slot != 0x7f && slot < 0x110;
-	case SVMRT_DO_STOP:
-		return true;
-	case SVMRT_DO_TABLE:
-		return slot == 0x72 || slot == 0x7c;
-	case SVMRT_DO_WAIT:
-		return slot == 0x78;
-	case SVMRT_DO_SKIP:
-		return is_instruction(slot) || slot == 0x41;
-	case SVMRT_DO_INJECT:
-		if (rule->vector == SVMRT_VECTOR_SAME)
-			return is_exception(slot);
-		return rule->vector < 32 && rule->vector != 2 &&
-		       (is_instruction(slot) || is_exception(slot));
-	default:
-		return false;
-	}
-}
-
-static int set_rule(struct svmrt_vm *vm, struct svmrt_policy *arg,
-		    const struct svmrt_exit_rule *rule)
-{
-	int slot = svmrt_exit_slot(rule->code);
-
-	if (slot < 0) {
-		svmrt_err(arg, "exit rule for code %#llx: no such exit code", rule->code);
-		return -EINVAL;
-	}
-	if (!action_allowed(slot, rule)) {
-		svmrt_err(arg, "exit rule for code %#llx: action %u is not possible for this exit",
-			  rule->code, rule->action);
-		return -EINVAL;
-	}
-	if (rule->event >= SVMRT_EVENTS ||
-	    (is_host_event(slot) && rule->event > SVMRT_EVENT_COUNT) ||
-	    (rule->event == SVMRT_EVENT_SAMPLE) != !!rule->sample) {
-		svmrt_err(arg, "exit rule for code %#llx: event class %u, sample %u", rule->code,
-			  rule->event, rule->sample);
-		return -EINVAL;
-	}
-	vm->policy[slot] = (struct svmrt_policy_slot) {
-		.action = rule->action, .event = rule->event, .vector = rule->vector,
-		.sample = rule->sample,
-	};
-	return 0;
-}
-
-static int set_rules(struct svmrt_vm *vm, struct svmrt_policy *arg)
-{
-	struct svmrt_exit_rule *rules;
-	int err = 0, slot;
-	u32 i;
-
-	for (slot = 0; slot < SVMRT_SLOTS; slot++)
-		vm->policy[slot] = (struct svmrt_policy_slot) {
-			.action = slot == 0x7f || slot >= 0x110 ? SVMRT_DO_STOP : SVMRT_DO_USER,
-			.event = SVMRT_EVENT_COUNT,
-		};
-	if (!arg->rule_count)
-		return 0;
-	rules = dup_user(arg->rules, arg->rule_count, sizeof(*rules));
-	if (IS_ERR(rules))
-		return PTR_ERR(rules);
-	for (i = 0; i < arg->rule_count && !err; i++)
-		err = set_rule(vm, arg, &rules[i]);
-	kvfree(rules);
-	return err;
 }
 
 /* ---- CPUID ---- */
@@ -188,7 +87,7 @@ static int set_cpuid(struct svmrt_vm *vm, struct svmrt_policy *arg)
 
 	if (!arg->cpuid_count)
 		return 0;
-	rows = dup_user(arg->cpuid, arg->cpuid_count, sizeof(*rows));
+	rows = svmrt_dup_user(arg->cpuid, arg->cpuid_count, sizeof(*rows));
 	if (IS_ERR(rows))
 		return PTR_ERR(rows);
 	vm->cpuid = rows;
@@ -242,7 +141,7 @@ static int set_msrs(struct svmrt_vm *vm, struct svmrt_policy *arg)
 
 	if (!arg->msr_count)
 		return 0;
-	rows = dup_user(arg->msrs, arg->msr_count, sizeof(*rows));
+	rows = svmrt_dup_user(arg->msrs, arg->msr_count, sizeof(*rows));
 	if (IS_ERR(rows))
 		return PTR_ERR(rows);
 	vm->msrs = rows;
@@ -341,7 +240,9 @@ static int set_msrpm(struct svmrt_vm *vm, struct svmrt_policy *arg)
 static unsigned long policy_pages(const struct svmrt_policy *arg)
 {
 	u64 bytes = MSRPM_BYTES + arg->msr_count * sizeof(struct svmrt_msr_row) +
-		    arg->cpuid_count * (sizeof(struct svmrt_cpuid_row) + 4 * sizeof(u32));
+		    arg->cpuid_count * (sizeof(struct svmrt_cpuid_row) + 4 * sizeof(u32)) +
+		    arg->rule_count * (sizeof(struct svmrt_policy_slot) +
+				       SVMRT_FINE_TABLES * sizeof(struct svmrt_fine_row));
 
 	return DIV_ROUND_UP(bytes, PAGE_SIZE);
 }
@@ -350,6 +251,7 @@ void svmrt_policy_free(struct svmrt_vm *vm)
 {
 	svmrt_uncharge(vm->user, vm->policy_pages);
 	vm->policy_pages = 0;
+	svmrt_rules_free(vm);
 	kvfree(vm->cpuid);
 	kvfree(vm->cpuid_hash);
 	kvfree(vm->msrs);
@@ -366,9 +268,9 @@ int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg)
 {
 	int err;
 
-	if (arg->rule_count > MAX_RULES || arg->cpuid_count > MAX_CPUID_ROWS ||
+	if (arg->rule_count > SVMRT_MAX_RULES || arg->cpuid_count > MAX_CPUID_ROWS ||
 	    arg->msr_count > MAX_MSR_ROWS || arg->reserved) {
-		svmrt_err(arg, "more than %u exit rules, %u CPUID rows or %u MSR rows", MAX_RULES,
+		svmrt_err(arg, "more than %u exit rules, %u CPUID rows or %u MSR rows", SVMRT_MAX_RULES,
 			  MAX_CPUID_ROWS, MAX_MSR_ROWS);
 		return -EINVAL;
 	}
@@ -385,7 +287,7 @@ int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg)
 		goto out;
 	}
 	vm->policy_pages = policy_pages(arg);
-	err = set_rules(vm, arg);
+	err = svmrt_rules_set(vm, arg);
 	if (!err)
 		err = set_cpuid(vm, arg);
 	if (!err)

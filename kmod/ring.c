@@ -83,31 +83,29 @@ void svmrt_ring_wake(struct svmrt_vcpu *vcpu)
 		wake_up_interruptible(&vcpu->wait_queue);
 }
 
-static bool wanted(struct svmrt_vcpu *vcpu, int slot)
+static bool wanted(struct svmrt_vcpu *vcpu, const struct svmrt_policy_slot *policy)
 {
-	const struct svmrt_policy_slot *policy = &vcpu->vm->policy[slot];
-
 	switch (policy->event) {
 	case SVMRT_EVENT_STREAM:
 		return true;
 	case SVMRT_EVENT_SAMPLE:
-		if (++vcpu->sample_count[slot] < policy->sample)
+		if (++vcpu->sample_count[policy->counter] < policy->sample)
 			return false;
-		vcpu->sample_count[slot] = 0;
+		vcpu->sample_count[policy->counter] = 0;
 		return true;
 	default:
 		return false;
 	}
 }
 
-void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, u8 action, bool state_valid)
+void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, const struct svmrt_policy_slot *policy,
+		     u8 action, bool state_valid)
 {
 	const struct svmk_vmcb *vmcb = vcpu->vmcb;
 	struct svmrt_event *event;
-	int slot = svmrt_exit_slot(code);
 	u64 seq;
 
-	if (slot < 0 || !wanted(vcpu, slot))
+	if (!wanted(vcpu, policy))
 		return;
 	seq = vcpu->stats.events++;
 	if (ring_full(vcpu)) {

@@ -98,8 +98,26 @@ struct svmrt_region {
 struct svmrt_policy_slot {
 	u8 action;
 	u8 event;
+	bool skips;			/* it moves RIP over the instruction */
+	bool finer;			/* of an exit code: there are finer rules */
 	u16 vector;
 	u32 sample;
+	u32 counter;			/* in vcpu->sample_count */
+	u64 value;			/* SVMRT_DO_TABLE of ports and GPAs */
+};
+
+/* Finer rules by what is accessed; where both exist, the table for writes follows that for reads. */
+enum { SVMRT_FINE_CPUID, SVMRT_FINE_MSR, SVMRT_FINE_PORT = 3, SVMRT_FINE_GPA = 5,
+       SVMRT_FINE_TABLES = 7 };
+
+struct svmrt_fine_row {
+	u64 first, last;
+	u32 rule;			/* in vm->fine_rules */
+};
+
+struct svmrt_fine_table {
+	struct svmrt_fine_row *rows;	/* ascending, not overlapping */
+	u32 count;
 };
 
 struct svmrt_vm {
@@ -114,6 +132,9 @@ struct svmrt_vm {
 	struct cpumask flush_cpus;	/* svmrt_npt_flush()'s */
 	bool policy_set;
 	struct svmrt_policy_slot policy[SVMRT_SLOTS];
+	struct svmrt_policy_slot *fine_rules;
+	u32 fine_count;
+	struct svmrt_fine_table fine[SVMRT_FINE_TABLES];
 	struct svmrt_cpuid_row *cpuid;	/* keep[] resolved into set[]; sorted */
 	u32 cpuid_count;
 	u32 *cpuid_hash;		/* leaf -> number of its first row + 1; 0: empty */
@@ -210,7 +231,7 @@ struct svmrt_vcpu {
 	int cpu;			/* running a slice there, or -1 */
 	atomic_t kicked;
 	wait_queue_head_t wait_queue;	/* pollers of the ring, and the halted vCPU */
-	u32 sample_count[SVMRT_SLOTS];
+	u32 *sample_count;		/* by svmrt_policy_slot.counter */
 	struct svmrt_stats stats;
 };
 
@@ -279,7 +300,9 @@ int svmrt_ring_mmap(struct svmrt_vcpu *vcpu, struct vm_area_struct *vma);
 bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu);	/* lossless and full */
 bool svmrt_ring_unread(struct svmrt_vcpu *vcpu);
 void svmrt_ring_wake(struct svmrt_vcpu *vcpu);
-void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, u8 action, bool state_valid);
+/* An event for this exit, if `policy` wants one; `action` is what is done. */
+void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, const struct svmrt_policy_slot *policy,
+		     u8 action, bool state_valid);
 
 /* policy.c */
 int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg);

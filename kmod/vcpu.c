@@ -28,6 +28,7 @@ static void vcpu_free(struct svmrt_vcpu *vcpu)
 	svmrt_ring_free(vcpu);
 	svmrt_state_free(vcpu);
 	kvfree(vcpu->msr_values);
+	kvfree(vcpu->sample_count);
 	if (vcpu->vmcb)
 		svmrt_page_free(vcpu->vm->user, virt_to_page(vcpu->vmcb));
 	if (vcpu->inputs)
@@ -201,7 +202,8 @@ static const struct file_operations vcpu_fops = {
 	.release = vcpu_release,
 };
 
-static int vcpu_init_msrs(struct svmrt_vcpu *vcpu)
+/* What the policy keeps for each vCPU. */
+static int vcpu_init_tables(struct svmrt_vcpu *vcpu)
 {
 	const struct svmrt_vm *vm = vcpu->vm;
 	u32 i;
@@ -211,7 +213,9 @@ static int vcpu_init_msrs(struct svmrt_vcpu *vcpu)
 		return -ENOMEM;
 	for (i = 0; i < vm->msr_count; i++)
 		vcpu->msr_values[i] = vm->msrs[i].value;
-	return 0;
+	vcpu->sample_count = kvcalloc(SVMRT_SLOTS + vm->fine_count, sizeof(*vcpu->sample_count),
+				      SVMRT_GFP);
+	return vcpu->sample_count ? 0 : -ENOMEM;
 }
 
 /* The VMCB page: also one that is never 2 MiB aligned on SNP hosts (A5), see host.c. */
@@ -259,7 +263,7 @@ static int vcpu_init(struct svmrt_vcpu *vcpu, struct svmrt_create_vcpu *arg)
 	if (!err)
 		err = svmrt_state_init(vcpu, &copy->state, arg->error);
 	if (!err)
-		err = vcpu_init_msrs(vcpu);
+		err = vcpu_init_tables(vcpu);
 out:
 	kvfree(copy);
 	return err;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "svmt_check.h"
+#include "tables.h"
 
 #define GPA_LIMIT (1ULL << 52)	/* APM volume 2, 5.3: physical addresses have at most 52 bits */
 
@@ -313,22 +314,87 @@ static int check_rule(const struct svmrt_exit_rule *r, uint64_t at, struct svmt_
 	return 0;
 }
 
+/* Highest leaf, MSR, port or address of a finer rule for this code, or 0: it has none. */
+static uint64_t highest_of(uint64_t code)
+{
+	switch (code) {
+	case SVM_EXIT_CODE_CPUID:
+	case SVM_EXIT_CODE_MSR:
+		return UINT32_MAX;
+	case SVM_EXIT_CODE_IOIO:
+		return UINT16_MAX;
+	case SVM_EXIT_CODE_NPF:
+		return (1ULL << 52) - 1;
+	default:
+		return 0;
+	}
+}
+
+static int check_range(const struct svmrt_exit_rule *r, uint64_t at, struct svmt_error *error)
+{
+	const bool constant = r->action == SVMRT_DO_TABLE &&
+			      (r->code == SVM_EXIT_CODE_IOIO || r->code == SVM_EXIT_CODE_NPF);
+	const uint32_t allowed = r->code == SVM_EXIT_CODE_CPUID ? SVMRT_ON_READ :
+							     SVMRT_ON_READ | SVMRT_ON_WRITE;
+
+	if (r->reserved || r->access & ~allowed || (r->access && !highest_of(r->code)))
+		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, access),
+				 "exit 0x%" PRIx64 " has no finer rules for access %" PRIu32,
+				 (uint64_t)r->code, r->access);
+	if (r->first > r->last || r->last > (r->access ? highest_of(r->code) : 0))
+		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, first),
+				 "exit 0x%" PRIx64 " has the range 0x%" PRIx64 " to 0x%" PRIx64,
+				 (uint64_t)r->code, (uint64_t)r->first, (uint64_t)r->last);
+	if (r->access ? r->value && !constant : r->value != 0)
+		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, value),
+				 "exit 0x%" PRIx64 " has a value that nothing reads",
+				 (uint64_t)r->code);
+	return 0;
+}
+
+/*
+ * By code; for one code first the rule for all of it, then finer ones by their first. `next` is what
+ * the next rule of each direction may begin with.
+ */
+static bool in_order(const struct svmrt_exit_rule *before, const struct svmrt_exit_rule *r,
+		     uint64_t next[2])
+{
+	if (!before || before->code != r->code) {
+		next[0] = next[1] = 0;
+		if (before && before->code > r->code)
+			return false;
+	} else if (!r->access || r->first < before->first) {
+		return false;
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		if (!(r->access >> i & 1))
+			continue;
+		if (r->first < next[i])
+			return false;
+		next[i] = r->last + 1;
+	}
+	return true;
+}
+
 static int check_exits(struct svmt_view *view, const struct svmt_section *row,
 		       struct svmt_error *error)
 {
-	if (count_rows(row, sizeof(struct svmrt_exit_rule), SVMRT_SLOTS, &view->exit_count, error))
+	uint64_t next[2] = { 0, 0 };
+
+	if (count_rows(row, sizeof(struct svmrt_exit_rule), SVMRT_MAX_RULES, &view->exit_count,
+		       error))
 		return -1;
 	view->exits = (const void *)(view->image + row->offset);
 	for (uint32_t i = 0; i < view->exit_count; i++) {
 		const uint64_t at = row->offset + i * sizeof(struct svmrt_exit_rule);
 
-		if (i && view->exits[i - 1].code >= view->exits[i].code)
+		if (check_rule(&view->exits[i], at, error) || check_range(&view->exits[i], at, error))
+			return -1;
+		if (!in_order(i ? &view->exits[i - 1] : NULL, &view->exits[i], next))
 			return svmt_fail(error, at,
 					 "exit rule %" PRIu32 " (code 0x%" PRIx64 ") is out of "
-					 "order or there twice",
+					 "order, overlaps another or is there twice",
 					 i, (uint64_t)view->exits[i].code);
-		if (check_rule(&view->exits[i], at, error))
-			return -1;
 	}
 	return 0;
 }

@@ -53,6 +53,8 @@ CLEANFILES += bench/exit_cost
 # The bare ABI in depth, each with both of the module's TLB modes: tests/e2e/run-lab-abi.
 ABI_FLAT = tests/e2e/abi_flat.c tests/e2e/abi_flat.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 check_PROGRAMS += tests/e2e/abi_mem tests/e2e/abi_mem_race tests/e2e/abi_mem_limit
+check_PROGRAMS += tests/e2e/abi_rules
+tests_e2e_abi_rules_SOURCES = tests/e2e/abi_rules.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_mem_SOURCES = tests/e2e/abi_mem.c $(ABI_FLAT)
 tests_e2e_abi_mem_race_SOURCES = tests/e2e/abi_mem_race.c $(ABI_FLAT)
 tests_e2e_abi_mem_race_LDADD = -lpthread

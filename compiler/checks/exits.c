@@ -4,6 +4,7 @@
  *
  *   exit                         user  table  skip  inject       wait  stop  events
  *   CPUID, MSR                   yes   yes    yes   vector       -     yes   all
+ *   `rules` of IOIO and NPF: as those, and table
  *   HLT                          yes   -      yes   vector       yes   yes   all
  *   other instructions, IOIO     yes   -      yes   vector       -     yes   all
  *   exceptions                   yes   -      #DB   same/vector  -     yes   all
@@ -12,8 +13,10 @@
  *   INTR NMI SMI INIT EXC_MC     yes   -      -     -            -     -     none, count
  *   anything else                yes   -      -     -            -     yes   all
  */
+#include <inttypes.h>
 #include <string.h>
 #include "checks.h"
+#include "spec_exits.h"
 
 #define NEEDS PART_EXITS
 
@@ -41,14 +44,24 @@ static enum group group_of(const struct svm_exit_info *info)
 	}
 }
 
+typedef void test_rule(struct comp *c, const struct check *check, const struct svm_exit_info *info,
+		       const struct spec_exit *exit);
+
+static void each_rule(struct comp *c, const struct check *check, test_rule *test, size_t row)
+{
+	const struct spec_exit *exit = &c->spec.exits[row];
+
+	test(c, check, &svm_exits[row], exit);
+	for (size_t i = 0; i < exit->fine_count; i++)
+		test(c, check, &svm_exits[row], &exit->fine[i]);
+}
+
 /* Run `test` over the rules that the spec changes. */
-static void each(struct comp *c, const struct check *check,
-		 void (*test)(struct comp *c, const struct check *check,
-			      const struct svm_exit_info *info, const struct spec_exit *exit))
+static void each(struct comp *c, const struct check *check, test_rule *test)
 {
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
 		if (c->spec.exits[i].there && c->spec.exits[i].in_spec)
-			test(c, check, &svm_exits[i], &c->spec.exits[i]);
+			each_rule(c, check, test, i);
 }
 
 static const struct range *do_range(const struct spec_exit *exit)
@@ -59,8 +72,14 @@ static const struct range *do_range(const struct spec_exit *exit)
 static void test_table(struct comp *c, const struct check *check,
 		       const struct svm_exit_info *info, const struct spec_exit *exit)
 {
-	if (exit->rule.action == SVMRT_DO_TABLE && strcmp(info->name, "CPUID") &&
-	    strcmp(info->name, "MSR"))
+	if (exit->rule.action != SVMRT_DO_TABLE || exit->rule.access || !strcmp(info->name, "CPUID") ||
+	    !strcmp(info->name, "MSR"))
+		return;
+	if (exit_rules_what(info->code))
+		check_found(c, check, do_range(exit),
+			    "`do: table` answers %s exits by %s only; write it into `rules`", info->name,
+			    exit_rules_what(info->code));
+	else
 		check_found(c, check, do_range(exit),
 			    "`do: table` answers CPUID and MSR exits only, not %s; "
 			    "use user, skip, inject or stop",
@@ -182,11 +201,63 @@ static void host(struct comp *c, const struct check *check)
 }
 CHECK(host, "exit-host", "APM 15.13", NEEDS);
 
+/* Finer rules of one exit come sorted by their first. */
+static void test_overlap(struct comp *c, const struct check *check, const struct svm_exit_info *info,
+			 const struct spec_exit *exit)
+{
+	const struct spec_exit *last[2] = { NULL, NULL };	/* by direction */
+
+	for (size_t i = 0; i < exit->fine_count; i++) {
+		const struct spec_exit *rule = &exit->fine[i], *other = NULL;
+
+		for (unsigned int d = 0; d < 2; d++) {
+			if (!(rule->rule.access >> d & 1))
+				continue;
+			if (last[d] && last[d]->rule.last >= rule->rule.first)
+				other = last[d];
+			if (!last[d] || rule->rule.last > last[d]->rule.last)
+				last[d] = rule;
+		}
+		if (!other)
+			continue;
+		check_found(c, check, &rule->range,
+			    "two rules of %s are for the %s 0x%" PRIx64 "; make them apart", info->name,
+			    exit_rules_what(info->code), (uint64_t)rule->rule.first);
+		diag_note(&c->diag, &other->range, "the other rule is here");
+	}
+}
+
+static void test_rule_count(struct comp *c, const struct check *check)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
+		count += c->spec.exits[i].there + c->spec.exits[i].fine_count;
+	for (size_t i = 0; i < SVM_EXIT_ROWS && count > SVMRT_MAX_RULES; i++) {
+		if (!c->spec.exits[i].fine_count)
+			continue;
+		check_found(c, check, &c->spec.exits[i].range,
+			    "%zu rules for exits, but a VM has at most %u; put ranges together", count,
+			    SVMRT_MAX_RULES);
+		break;
+	}
+}
+
+static void rules(struct comp *c, const struct check *check)
+{
+	each(c, check, test_overlap);
+	test_rule_count(c, check);
+}
+CHECK(rules, "exit-rules", "svmspec(5)", NEEDS);
+
 static bool streamed(const struct spec *spec, uint64_t code)
 {
 	int row = svm_exit_row(code);
+	bool found = row >= 0 && spec->exits[row].rule.event == SVMRT_EVENT_STREAM;
 
-	return row >= 0 && spec->exits[row].rule.event == SVMRT_EVENT_STREAM;
+	for (size_t i = 0; row >= 0 && i < spec->exits[row].fine_count; i++)
+		found |= spec->exits[row].fine[i].rule.event == SVMRT_EVENT_STREAM;
+	return found;
 }
 
 static void expected(struct comp *c, const struct check *check)
@@ -205,5 +276,5 @@ CHECK(expected, "expect-streamed", "svmspec(5)", PART_EXITS | PART_EXPECT);
 
 const struct check *const exit_checks[] = {
 	&check_table, &check_wait, &check_skip, &check_inject, &check_end, &check_host,
-	&check_expected, NULL,
+	&check_rules, &check_expected, NULL,
 };

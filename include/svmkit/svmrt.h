@@ -18,7 +18,7 @@
 
 enum svmrt_action {
 	SVMRT_DO_USER = 0,	/* return from RUN with the run page filled */
-	SVMRT_DO_TABLE = 1,	/* answer from the CPUID or MSR table */
+	SVMRT_DO_TABLE = 1,	/* answer from the CPUID or MSR table; a range of ports or GPAs: `value` */
 	SVMRT_DO_SKIP = 2,	/* step over the instruction; drop a #DB */
 	SVMRT_DO_INJECT = 3,	/* `vector`, or SVMRT_VECTOR_SAME: the intercepted exception itself */
 	SVMRT_DO_WAIT = 4,	/* step over HLT and sleep until an event or a kick */
@@ -36,13 +36,29 @@ enum svmrt_event_class {
 
 #define SVMRT_VECTOR_SAME 0xffff
 
+#define SVMRT_MAX_RULES 4096u
+
+/*
+ * A rule for an exit code (`access` 0; then first, last and value are 0), or a finer one for what is
+ * accessed: the CPUID leaf (READ only), the MSR, the first port or guest physical address of the
+ * access, first to last. Where a finer rule fits it is the only one. Those of one code and direction
+ * do not overlap. TABLE for ports and GPAs: reads give `value`, as much of it as the access is wide,
+ * writes are dropped; INS, OUTS, and at a GPA everything but MOV and its kin, go to user space.
+ */
 struct svmrt_exit_rule {
 	__u64 code;		/* EXITCODE, APM volume 2 appendix C */
 	__u8 action;		/* enum svmrt_action */
 	__u8 event;		/* enum svmrt_event_class */
 	__u16 vector;		/* SVMRT_DO_INJECT: exception vector; error code 0 where it has one */
 	__u32 sample;		/* SVMRT_EVENT_SAMPLE: N >= 1; else 0 */
+	__u64 first;
+	__u64 last;
+	__u64 value;
+	__u32 access;		/* SVMRT_ON_* */
+	__u32 reserved;
 };
+#define SVMRT_ON_READ	1u	/* CPUID, RDMSR, IN; GPA: read or fetch */
+#define SVMRT_ON_WRITE	2u	/* WRMSR, OUT; GPA: write */
 
 /* CPUID answer: (host value & keep) | set, registers in the order EAX EBX ECX EDX. */
 struct svmrt_cpuid_row {

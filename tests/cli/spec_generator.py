@@ -141,6 +141,14 @@ def exits(r):
         text += "  %s: { do: %s, event: %s }\n" % (name, r.choice(["stop", "user"]), event)
     if r.random() < .3:
         text += "  INVD: { do: inject, vector: %d }\n" % r.choice([6, 13])
+    if r.random() < .4 and " IOIO:" not in text:
+        rows = ["{ at: %#x-%#x, do: table, value: %d }" % (at, at + r.randint(0, 15), r.randint(0, 999))
+                for at in r.sample(range(0x100, 0x1000, 16), r.randint(1, 3))]
+        rows += ["{ at: 0x80, access: read, do: skip, event: stream }", "{ at: 0x80, access: write, do: stop }"]
+        text += "  IOIO: { rules: [ %s ] }\n" % ", ".join(r.sample(rows, len(rows)))
+    if r.random() < .4 and " MSR:" not in text and " NPF:" not in text:
+        text += "  MSR: { rules: [ { at: %#x, do: inject, vector: 13 } ] }\n" % r.randint(0, 0xffffffff)
+        text += "  NPF: { rules: [ { at: 0xfee00000-0xfee00fff, access: read, do: table, value: 1 } ] }\n"
     return "exits:\n" + text if text else ""
 
 

@@ -105,6 +105,7 @@ spec() {
 	control: { v_tpr: 2 }|vcpu 0: V_TPR: 0x0 -> 0x2  (virtual TPR (3:0 used))
 	exits: { HLT: { do: stop } }|exit: HLT: do wait, event count -> do stop, event count
 	exits: { HLT: { event: sample 3 } }|exit: HLT: do wait, event count -> do wait, event sample 3
+	exits: { IOIO: { rules: [ { at: 0x60-0x64, access: read, do: table, value: 9 } ] } }|exit: IOIO 0x60-0x64 read: absent -> do table 0x9, event count
 	devices: [ { debug_exit: 0xf4 } ]|device: device 0, debug_exit: absent -> at 0xf4, irq none
 	msrs: [ { index: 0x10a, read: 5 } ]|msr: 0x10a: absent -> read 0x5, write gp
 	expect: { exit: HLT }|expect: exit: absent -> "HLT"

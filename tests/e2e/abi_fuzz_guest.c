@@ -213,6 +213,22 @@ void fuzz_vmcb(struct fuzz *f, struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *
 
 /* ---- Exit rules ---- */
 
+/* For a part of what this exit code is about, seldom the same as another rule's. */
+static void make_finer(struct fuzz *f, struct svmrt_exit_rule *rule, unsigned int number)
+{
+	if (rule->code != 0x72 && rule->code != 0x7b && rule->code != 0x7c && rule->code != 0x400)
+		return;
+	rule->first = rule->code == 0x400 ? 0x80000u + number * 0x1000u : number * 16;
+	rule->last = rule->first + fuzz_below(f, 16);
+	rule->access = rule->code == 0x72 ? SVMRT_ON_READ : 1 + fuzz_below(f, 3);
+	if ((rule->code == 0x7b || rule->code == 0x400) && fuzz_chance(f, 50)) {
+		rule->action = SVMRT_DO_TABLE;
+		rule->value = fuzz_value(f);
+	}
+	if (fuzz_chance(f, 3))
+		rule->last = fuzz_value(f);
+}
+
 unsigned int fuzz_rules(struct fuzz *f, struct svmrt_exit_rule *rules, unsigned int room)
 {
 	static const struct { uint64_t code; uint8_t action; uint16_t vector; } possible[] = {
@@ -238,6 +254,8 @@ unsigned int fuzz_rules(struct fuzz *f, struct svmrt_exit_rule *rules, unsigned 
 		};
 		if (rules[i].event == SVMRT_EVENT_SAMPLE)
 			rules[i].sample = 1 + fuzz_below(f, 5);
+		if (fuzz_chance(f, 30))
+			make_finer(f, &rules[i], i);
 	}
 	if (count && fuzz_chance(f, 10))
 		((uint8_t *)rules)[fuzz_below(f, count * (unsigned int)sizeof(*rules))] ^=

@@ -28,7 +28,7 @@ struct contents {
 	uint8_t msrpm[8192];
 	struct svmrt_cpuid_row cpuid[3];
 	struct svmrt_msr_row msrs[2];
-	struct svmrt_exit_rule exits[3];
+	struct svmrt_exit_rule exits[6];
 	struct svmt_device devices[2];
 };
 
@@ -60,6 +60,10 @@ static struct contents good(void)
 		.exits = {
 			{ .code = 0x72, .action = SVMRT_DO_TABLE, .event = SVMRT_EVENT_SAMPLE,
 			  .sample = 2 },
+			{ .code = 0x7b },
+			{ .code = 0x7b, .action = SVMRT_DO_TABLE, .first = 0x60, .last = 0x64,
+			  .value = 9, .access = SVMRT_ON_READ | SVMRT_ON_WRITE },
+			{ .code = 0x7b, .first = 0x65, .last = 0x65, .access = SVMRT_ON_READ },
 			{ .code = 0x400, .action = SVMRT_DO_STOP, .event = SVMRT_EVENT_STREAM },
 			{ .code = ~0ULL, .action = SVMRT_DO_STOP },
 		},
@@ -134,7 +138,7 @@ static void what_is_written_is_read_back(void **state)
 	assert_memory_equal(view.cpuid, c.cpuid, sizeof(c.cpuid));
 	assert_int_equal(view.msr_count, 2);
 	assert_memory_equal(view.msrs, c.msrs, sizeof(c.msrs));
-	assert_int_equal(view.exit_count, 3);
+	assert_int_equal(view.exit_count, 6);
 	assert_memory_equal(view.exits, c.exits, sizeof(c.exits));
 	assert_int_equal(view.device_count, 2);
 	assert_memory_equal(view.devices, c.devices, sizeof(c.devices));
@@ -344,6 +348,17 @@ static void a_row_that_breaks_a_rule_is_refused(void **state)
 	BROKEN(c.exits[0].sample = 0);
 	BROKEN(c.exits[1].sample = 1);
 	BROKEN(c.exits[1].action = SVMRT_DO_INJECT; c.exits[1].vector = 32);
+	BROKEN(c.exits[1].first = c.exits[1].last = 1);
+	BROKEN(c.exits[1].value = 1);
+	BROKEN(c.exits[1].reserved = 1);
+	BROKEN(c.exits[2].access = 4);
+	BROKEN(c.exits[2].last = 0x5f);
+	BROKEN(c.exits[2].last = 0x65);
+	BROKEN(c.exits[3].last = 0x10000);
+	BROKEN(c.exits[3].value = 1);
+	BROKEN(c.exits[3].first = 0x5f);
+	BROKEN(c.exits[2].access = 0; c.exits[2].first = c.exits[2].last = c.exits[2].value = 0);
+	BROKEN(c.exits[5].access = SVMRT_ON_READ);
 	BROKEN(c.devices[0].type = 0);
 	BROKEN(c.devices[0].at = 0x10000);
 	BROKEN(c.devices[1].reserved[2] = 1);
