@@ -19,8 +19,8 @@ struct key_table {
 
 extern const struct key_table spec_keys, memory_region_keys, payload_map_keys, segment_keys,
 	vcpus_keys, vcpus_item_keys, cpuid_keys, cpuid_row_keys, msr_row_keys, device_keys,
-	exit_keys, exit_rule_keys, expect_keys, expect_event_keys, launch_keys, launch_digest_keys, launch_id_keys,
-	launch_row_keys;
+	exit_keys, exit_rule_keys, expect_keys, expect_event_keys, launch_keys, launch_digest_keys,
+	launch_id_keys, launch_row_keys;
 
 /* Whether `control:` or the state of a vCPU may set the field. */
 bool control_takes_field(const struct vmcb_field_info *field);

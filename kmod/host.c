@@ -18,6 +18,7 @@
 #include "detect.h"
 #include "host.h"
 #include "svmrt_priv.h"
+#include "svmrt_trace.h"
 
 #define XCR0_PKRU	BIT_ULL(9)
 #define XCR0_NOT_FOR_GUESTS (BIT_ULL(3) | BIT_ULL(4) | BIT_ULL(17) | BIT_ULL(18)) /* MPX, AMX */
@@ -189,6 +190,7 @@ int svmrt_host_claim(char *error, size_t error_bytes)
 			on_each_cpu(release_this_cpu, NULL, 1);
 			err = rebooting ? -ESHUTDOWN : -EBUSY;
 		}
+		trace_svmrt_claim(true, err);
 	}
 	if (!err)
 		claims++;
@@ -206,8 +208,10 @@ void svmrt_host_release(void)
 {
 	cpus_read_lock();
 	mutex_lock(&host_lock);
-	if (!--claims)
+	if (!--claims) {
 		on_each_cpu(release_this_cpu, NULL, 1);
+		trace_svmrt_claim(false, 0);
+	}
 	mutex_unlock(&host_lock);
 	cpus_read_unlock();
 }

@@ -4,9 +4,10 @@
 KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detect.c detect.h enter.S event.c event.h exit.c exit.h gwalk.c \
 	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
 	npt.h npt_map.c npt_zap.c dirty.c region.c rules.c policy.h mov.c mov.h \
+	consistency.c consistency.h debugfs.c svmrt_trace.h \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
 KMOD_FILES += debug.c debug.h step.c step.h
-KMOD_TABLES = exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
+KMOD_TABLES = consistency.def exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def
 KMOD_DEPS = $(KMOD_FILES:%=$(srcdir)/kmod/%) $(KMOD_TABLES:%=$(srcdir)/include/svmkit/%)
 dist_man_MANS += man/svmrt.4
@@ -57,6 +58,12 @@ tests_unit_test_detect_SOURCES = tests/unit/test_detect.c kmod/detect.c kmod/det
 tests_unit_test_detect_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
 tests_unit_test_detect_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_detect_LDADD = $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_consistency
+UNIT_TESTS += tests/unit/test_consistency
+tests_unit_test_consistency_SOURCES = tests/unit/test_consistency.c kmod/consistency.c kmod/consistency.h
+tests_unit_test_consistency_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_consistency_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_consistency_LDADD = $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_opcodes
 UNIT_TESTS += tests/unit/test_opcodes
 tests_unit_test_opcodes_SOURCES = tests/unit/test_opcodes.c kmod/insn.c kmod/insn.h kmod/mov.c kmod/mov.h

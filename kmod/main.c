@@ -56,15 +56,19 @@ static int __init svmrt_init(void)
 
 	if (err)
 		return err;
+	svmrt_debugfs_init();
 	err = misc_register(&system_device);
-	if (err)
+	if (err) {
+		svmrt_debugfs_exit();
 		svmrt_host_exit();
+	}
 	return err;
 }
 
 static void __exit svmrt_exit(void)
 {
 	misc_deregister(&system_device);
+	svmrt_debugfs_exit();
 	svmrt_host_exit();
 }
 

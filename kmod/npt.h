@@ -68,6 +68,8 @@ int svmrt_npt_populate_locked(struct svmrt_vm *vm, u64 gpa, bool write);
 int svmrt_npt_zap(struct svmrt_vm *vm, u64 gpa, u64 bytes);
 /* Writes to [gpa, gpa + bytes) fault from the next flush on. True if an entry changed. */
 bool svmrt_npt_protect(struct svmrt_vm *vm, u64 gpa, u64 bytes);
+/* Leaves of 4 KiB and 2 MiB that are present there, and how many pages only this VM has. */
+void svmrt_npt_count(struct svmrt_vm *vm, u64 gpa, u64 bytes, u64 *small, u64 *huge, u64 *owned);
 
 /* dirty.c: a page of a tracked region is about to become writable. */
 void svmrt_dirty_mark(struct svmrt_region *region, u64 gpa);

@@ -109,3 +109,23 @@ bool svmrt_npt_protect(struct svmrt_vm *vm, u64 gpa, u64 bytes)
 	}
 	return changed;
 }
+
+void svmrt_npt_count(struct svmrt_vm *vm, u64 gpa, u64 bytes, u64 *small, u64 *huge, u64 *owned)
+{
+	u64 end = gpa + bytes, next;
+
+	*small = *huge = *owned = 0;
+	for (; gpa < end; gpa = next) {
+		unsigned int level;
+		u64 *slot = svmrt_npt_find(vm, gpa, 1, &level);
+
+		next = min(end, (gpa | (npt_span(level) - 1)) + 1);
+		if (*slot & NPT_P) {
+			*(level > 1 ? huge : small) += 1;
+			if (*slot & NPT_OWNED)
+				*owned += level > 1 ? SVMRT_HUGE_PAGES : 1;
+		}
+		if (!npt_index(next, 1))
+			cond_resched();
+	}
+}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The pages that a vCPU shares with the daemon: run page, ring header, event records. The daemon
- * may scribble on all of it at any time (E2), so every decision uses our own counters, and `tail`
- * and `lossless` are fetched once per use.
+ * may scribble on all of it at any time (E2), so every decision uses our own counters, `tail` and
+ * `lossless` are fetched once per use and any value of them has a meaning, and nothing else is read.
  */
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -68,6 +68,23 @@ bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu)
 	return READ_ONCE(vcpu->ring->lossless) && ring_full(vcpu);
 }
 
+bool svmrt_ring_waits(struct svmrt_vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->ring->lossless) == SVMRT_RING_WAIT;
+}
+
+/*
+ * Sleep until there is room, or the vCPU is wanted elsewhere. A consumer stores the tail and then
+ * looks at the mark; we mark, and then (behind the barrier of wait_event) look at the tail.
+ */
+void svmrt_ring_wait(struct svmrt_vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->ring->waiting, 1);
+	wait_event_interruptible(vcpu->wait_queue,
+				 atomic_read(&vcpu->kicked) || !svmrt_ring_blocked(vcpu));
+	WRITE_ONCE(vcpu->ring->waiting, 0);
+}
+
 bool svmrt_ring_unread(struct svmrt_vcpu *vcpu)
 {
 	return READ_ONCE(vcpu->ring_head) != READ_ONCE(vcpu->ring->tail);
@@ -102,6 +119,7 @@ void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, const struct svmrt_polic
 		     u8 action, bool state_valid)
 {
 	const struct svmk_vmcb *vmcb = vcpu->vmcb;
+	u32 flags = (u32)action << 8;
 	struct svmrt_event *event;
 	u64 seq;
 
@@ -116,7 +134,6 @@ void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, const struct svmrt_polic
 	event->seq = seq;
 	event->tsc = rdtsc();
 	event->code = (u32)code;
-	event->flags = (u32)action << 8;
 	if (state_valid) {
 		event->exitinfo1 = vmcb_get_EXITINFO1(vmcb);
 		/* EXITINFO2 means nothing for MSR (APM 15.11): the record has the number there. */
@@ -125,13 +142,14 @@ void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, const struct svmrt_polic
 		event->rip = vmcb_get_RIP(vmcb);
 		event->rax = vmcb_get_RAX(vmcb);
 		event->exitintinfo = vmcb_get_EXITINTINFO(vmcb);
-		event->flags |= (u32)vmcb_get_CPL(vmcb) & 3;
-		event->flags |= (u32)svmrt_vmcb_mode(vmcb) << 2;
+		flags |= (u32)vmcb_get_CPL(vmcb) & 3;
+		flags |= (u32)svmrt_vmcb_mode(vmcb) << 2;
 		if (vmcb_get_INTERRUPT_SHADOW(vmcb))
-			event->flags |= SVMRT_EVENT_SHADOW;
+			flags |= SVMRT_EVENT_SHADOW;
 	} else {
 		event->exitinfo1 = event->exitinfo2 = event->rip = event->rax = 0;
 		event->exitintinfo = 0;
 	}
+	event->flags = flags;
 	smp_store_release(&vcpu->ring->head, ++vcpu->ring_head);
 }

@@ -8,16 +8,20 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 #include <asm/fpu/api.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/svm.h>
 #include "barrier.h"
+#include "consistency.h"
 #include "debug.h"
 #include "event.h"
 #include "exit.h"
 #include "host.h"
 #include "svmrt_priv.h"
+#define CREATE_TRACE_POINTS
+#include "svmrt_trace.h"
 
 /*
  * Keep what this VMRUN may clobber: the fields that #VMEXIT writes back (inputs.h). Copied word by
@@ -121,9 +125,12 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 
 	if (unlikely(vcpu->hooks))
 		svmrt_debug_before(vcpu);
+	if (trace_svmrt_injection_enabled() && vcpu->pending_event)
+		trace_svmrt_injection(vcpu, vcpu->pending_event);
 	vmcb_set_EVENTINJ(vcpu->vmcb, vcpu->pending_event);
 	plan_tlb(vcpu, host);
 	copy_inputs(vcpu);
+	trace_svmrt_entry(vcpu);
 	if (svmrt_enter(vcpu->gpr, __sme_set(__pa(vcpu->vmcb)),
 			__sme_set(page_to_phys(host->save))))
 		return SVMRT_LEAVE_LOST;
@@ -132,6 +139,7 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	if (!tlb_always)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, ALL_CLEAN);	/* setters take bits away again */
 	svmrt_state_check_xcr0(vcpu);
+	trace_svmrt_exit(vcpu);
 	leave = unlikely(vcpu->hooks) ? svmrt_debug_after(vcpu) : svmrt_handle_exit(vcpu);
 	if (leave == SVMRT_LEAVE_HOST) {
 		if (holds_host_debug(vcpu, host_state))
@@ -232,6 +240,7 @@ static int populate(struct svmrt_vcpu *vcpu, enum svmrt_leave *leave)
 {
 	int err = svmrt_npt_populate(vcpu->vm, vcpu->populate_gpa, vcpu->populate_write);
 
+	trace_svmrt_fault(vcpu, err);
 	*leave = SVMRT_ENTER;
 	if (!err) {
 		vcpu->stats.host_npf++;
@@ -305,6 +314,13 @@ again:
 		case SVMRT_LEAVE_HALT:
 			vcpu->halted = true;
 			continue;
+		case SVMRT_LEAVE_RING_FULL:
+			if (svmrt_ring_waits(vcpu)) {
+				svmrt_ring_wait(vcpu);
+				continue;
+			}
+			*reason = SVMRT_RUN_RING_FULL;
+			return 0;
 		case SVMRT_LEAVE_LOST:
 			if (!svmrt_host_is_lost()) {
 				cond_resched();		/* A6: away from a CPU that goes */
@@ -366,6 +382,26 @@ static int take_input(struct svmrt_vcpu *vcpu)
 	return 0;
 }
 
+/* C9: what VMRUN was given, without host addresses, and the first rule that it is known to break. */
+static void explain_invalid(struct svmrt_vcpu *vcpu)
+{
+	struct svmk_vmcb *vmcb = kmalloc(sizeof(*vmcb), SVMRT_GFP);
+	const struct svmrt_consistency *rule;
+
+	vcpu->run->text[0] = 0;
+	if (!vmcb)
+		return;
+	memcpy(vmcb, vcpu->vmcb, sizeof(*vmcb));
+	svmrt_restore_inputs(vmcb, vcpu->inputs);
+	rule = svmrt_consistency(vmcb, boot_cpu_data.x86_phys_bits, svmrt_host_features.last_asid + 1);
+	snprintf(vcpu->run->text, sizeof(vcpu->run->text), "%s: %s (APM %s)", rule->id, rule->rule,
+		 rule->apm);
+	svmrt_control_scrub(vmcb);
+	memcpy(vcpu->run->inputs, vmcb->opaque_page, 0x100);
+	memcpy(vcpu->run->inputs + 0x100, vmcb->opaque_page + VMCB_SAVE_OFFSET, 0x300);
+	kfree(vmcb);
+}
+
 static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 {
 	struct svmk_vmcb *vmcb = vcpu->inputs_valid ? vcpu->inputs : vcpu->vmcb;
@@ -416,6 +452,8 @@ static void give_output(struct svmrt_vcpu *vcpu, enum svmrt_run_reason reason)
 	}
 	if (reason == SVMRT_RUN_BROKEN)
 		memcpy(run->text, vcpu->text, sizeof(run->text));
+	else if (reason == SVMRT_RUN_INVALID)
+		explain_invalid(vcpu);
 	else
 		run->text[0] = 0;
 	run->reason = reason;

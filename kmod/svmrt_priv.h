@@ -123,6 +123,7 @@ struct svmrt_fine_table {
 struct svmrt_vm {
 	refcount_t refs;		/* VM fd and every vCPU fd */
 	u64 id;				/* for the IBPB decision: never reused */
+	struct dentry *debugfs;
 	struct svmrt_user *user;
 	struct mutex lock;		/* regions, nested page table writes, policy, vcpus */
 	struct svmrt_region *regions;	/* ascending gpa */
@@ -298,11 +299,19 @@ int svmrt_ring_init(struct svmrt_vcpu *vcpu, u32 entries);
 void svmrt_ring_free(struct svmrt_vcpu *vcpu);
 int svmrt_ring_mmap(struct svmrt_vcpu *vcpu, struct vm_area_struct *vma);
 bool svmrt_ring_blocked(struct svmrt_vcpu *vcpu);	/* lossless and full */
+bool svmrt_ring_waits(struct svmrt_vcpu *vcpu);		/* a full ring makes the vCPU sleep */
+void svmrt_ring_wait(struct svmrt_vcpu *vcpu);
 bool svmrt_ring_unread(struct svmrt_vcpu *vcpu);
 void svmrt_ring_wake(struct svmrt_vcpu *vcpu);
 /* An event for this exit, if `policy` wants one; `action` is what is done. */
 void svmrt_ring_tell(struct svmrt_vcpu *vcpu, u64 code, const struct svmrt_policy_slot *policy,
 		     u8 action, bool state_valid);
+
+/* debugfs.c */
+void svmrt_debugfs_init(void);
+void svmrt_debugfs_exit(void);
+void svmrt_debugfs_add(struct svmrt_vm *vm);
+void svmrt_debugfs_remove(struct svmrt_vm *vm);	/* not under vm->lock */
 
 /* policy.c */
 int svmrt_policy_set(struct svmrt_vm *vm, struct svmrt_policy *arg);

@@ -179,6 +179,9 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case SVMRT_VCPU_KICK:
 		svmrt_kick(vcpu);
 		return 0;
+	case SVMRT_VCPU_WAKE:
+		wake_up_interruptible(&vcpu->wait_queue);
+		return 0;
 	case SVMRT_VCPU_STATS:
 		return vcpu_stats(vcpu, user);
 	case SVMRT_VCPU_IMAGE:

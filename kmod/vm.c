@@ -22,11 +22,12 @@ unsigned int svmrt_vm_count(void)
 
 static void vm_free(struct svmrt_vm *vm)
 {
+	svmrt_debugfs_remove(vm);
 	svmrt_npt_free(vm);
 	svmrt_regions_free(vm);
 	svmrt_policy_free(vm);
 	svmrt_user_put(vm->user);
-	kfree(vm);
+	kvfree(vm);
 	atomic_dec(&vm_count);
 }
 
@@ -131,7 +132,7 @@ static const struct file_operations vm_fops = {
 
 static struct svmrt_vm *vm_alloc(void)
 {
-	struct svmrt_vm *vm = kzalloc(sizeof(*vm), SVMRT_GFP);
+	struct svmrt_vm *vm = kvzalloc(sizeof(*vm), SVMRT_GFP);
 	int err;
 
 	if (!vm)
@@ -139,7 +140,7 @@ static struct svmrt_vm *vm_alloc(void)
 	vm->user = svmrt_user_get(current_uid());
 	if (IS_ERR(vm->user)) {
 		err = PTR_ERR(vm->user);
-		kfree(vm);
+		kvfree(vm);
 		return ERR_PTR(err);
 	}
 	refcount_set(&vm->refs, 1);
@@ -151,6 +152,7 @@ static struct svmrt_vm *vm_alloc(void)
 		vm_free(vm);
 		return ERR_PTR(err);
 	}
+	svmrt_debugfs_add(vm);
 	return vm;
 }
 

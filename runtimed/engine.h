@@ -54,6 +54,7 @@ struct engine {
 	/* These leave errno: the vCPU thread and the statistics have no use for a text. */
 	int (*run)(int vcpu_fd);
 	int (*kick)(int vcpu_fd);
+	int (*wake)(int vcpu_fd);	/* NULL, or: there is room in a ring whose vCPU waits */
 	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
 	int (*image)(int vcpu_fd, struct svmrt_vcpu_image *image);
 	void *data;		/* the engine's own */

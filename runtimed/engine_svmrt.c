@@ -163,6 +163,11 @@ static int svmrt_kick(int vcpu_fd)
 	return ioctl(vcpu_fd, SVMRT_VCPU_KICK);
 }
 
+static int svmrt_wake(int vcpu_fd)
+{
+	return ioctl(vcpu_fd, SVMRT_VCPU_WAKE);
+}
+
 static int svmrt_stats(int vcpu_fd, struct svmrt_stats *stats)
 {
 	memset(stats, 0, sizeof(*stats));
@@ -184,6 +189,7 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.map = svmrt_map, .access = svmrt_access, .policy = svmrt_policy,
 		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
-		.run = svmrt_run, .kick = svmrt_kick, .stats = svmrt_stats, .image = svmrt_image,
+		.run = svmrt_run, .kick = svmrt_kick, .wake = svmrt_wake,
+		.stats = svmrt_stats, .image = svmrt_image,
 	};
 }

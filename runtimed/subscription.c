@@ -32,7 +32,10 @@ void subscription_update_hold(struct vm *vm)
 	for (unsigned int i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *vcpu = vm->vcpus[i];
 
-		__atomic_store_n(&vcpu->pages.ring->lossless, lossless, __ATOMIC_RELEASE);
+		__atomic_store_n(&vcpu->pages.ring->lossless,
+				 lossless ? SVMRT_RING_WAIT : SVMRT_RING_LOSSY, __ATOMIC_RELEASE);
+		if (!lossless)
+			vcpu_ring_drained(vcpu);	/* it waits no longer */
 		if (held)
 			events_pause(vcpu);
 		else if (was_held && vm->state != VM_STOPPED && vm->state != VM_FAILED)

@@ -105,8 +105,25 @@ void vcpu_destroy(struct vcpu *vcpu, void (*closed)(struct vm *vm))
 	close_engine(vcpu);
 }
 
+/* Half of the ring, so that a waiting vCPU does not wake up for every record that was read. */
+bool vcpu_ring_has_room(const struct vcpu *vcpu)
+{
+	const struct svmrt_ring *ring = vcpu->pages.ring;
+	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+
+	return head - tail <= vcpu->pages.entries / 2;
+}
+
 void vcpu_ring_drained(struct vcpu *vcpu)
 {
+	const struct engine *engine = vcpu->vm->daemon->engine;
+
+	/* It marks that it waits and then looks at the tail; we have stored the tail, and look now. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (engine->wake && __atomic_load_n(&vcpu->pages.ring->waiting, __ATOMIC_RELAXED) &&
+	    (!vcpu->pages.ring->lossless || vcpu_ring_has_room(vcpu)))
+		engine->wake(vcpu->fd);
 	pthread_mutex_lock(&vcpu->lock);
 	if (vcpu->waiting)
 		pthread_cond_signal(&vcpu->room);

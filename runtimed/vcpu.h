@@ -51,6 +51,7 @@ void vcpu_thread_stop(struct vcpu *vcpu);
 void vcpu_thread_pause(struct vcpu *vcpu);
 void vcpu_thread_resume(struct vcpu *vcpu);
 /* Loop: the ring has room again. */
+bool vcpu_ring_has_room(const struct vcpu *vcpu);
 void vcpu_ring_drained(struct vcpu *vcpu);
 
 #endif

@@ -47,21 +47,12 @@ static bool finish_exit(struct vcpu *vcpu)
 	return false;
 }
 
-/* Half of the ring, so that a waiting vCPU does not wake up for every record that was read. */
-static bool ring_has_room(const struct vcpu *vcpu)
-{
-	const struct svmrt_ring *ring = vcpu->pages.ring;
-	uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-	uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-
-	return head - tail <= vcpu->pages.entries / 2;
-}
-
+/* For engines that do not wait in RUN themselves. */
 static void wait_for_room(struct vcpu *vcpu)
 {
 	pthread_mutex_lock(&vcpu->lock);
 	vcpu->waiting = true;
-	while (!ring_has_room(vcpu) && !atomic_load(&vcpu->stop) && !atomic_load(&vcpu->pause))
+	while (!vcpu_ring_has_room(vcpu) && !atomic_load(&vcpu->stop) && !atomic_load(&vcpu->pause))
 		pthread_cond_wait(&vcpu->room, &vcpu->lock);
 	vcpu->waiting = false;
 	pthread_mutex_unlock(&vcpu->lock);
@@ -76,6 +67,18 @@ static void park(struct vcpu *vcpu)
 		pthread_cond_wait(&vcpu->room, &vcpu->lock);
 	atomic_store(&vcpu->parked, false);
 	pthread_mutex_unlock(&vcpu->lock);
+}
+
+/* The module names the rule that the state breaks, if it knows one. */
+static void end_invalid(struct vcpu *vcpu)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	run->text[sizeof(run->text) - 1] = '\0';
+	vcpu->end.reason = VM_END_INVALID;
+	snprintf(vcpu->end.text, sizeof(vcpu->end.text),
+		 "VMRUN refused the guest state (VMEXIT_INVALID)%s%s", run->text[0] ? ": " : "",
+		 run->text);
 }
 
 /* What RUN said; false when the run is over. */
@@ -100,7 +103,7 @@ static bool after_run(struct vcpu *vcpu)
 		end_run(vcpu, VM_END_SHUTDOWN, "guest shutdown (triple fault)");
 		return false;
 	case SVMRT_RUN_INVALID:
-		end_run(vcpu, VM_END_INVALID, "VMRUN refused the guest state (VMEXIT_INVALID)");
+		end_invalid(vcpu);
 		return false;
 	default:
 		run->text[sizeof(run->text) - 1] = '\0';

@@ -50,10 +50,13 @@ bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_
 EXTRA_DIST += bench/measure bench/exit-cost bench/svmc
 CLEANFILES += bench/exit_cost
 
+SCRIPT_TESTS += tests/cli/svmrt_abi.bats
 # The bare ABI in depth, each with both of the module's TLB modes: tests/e2e/run-lab-abi.
 ABI_FLAT = tests/e2e/abi_flat.c tests/e2e/abi_flat.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 check_PROGRAMS += tests/e2e/abi_mem tests/e2e/abi_mem_race tests/e2e/abi_mem_limit
-check_PROGRAMS += tests/e2e/abi_rules
+check_PROGRAMS += tests/e2e/abi_rules tests/e2e/abi_ring
+tests_e2e_abi_ring_SOURCES = tests/e2e/abi_ring.c tests/e2e/abi_flat.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_ring_LDADD = -lpthread
 tests_e2e_abi_rules_SOURCES = tests/e2e/abi_rules.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_mem_SOURCES = tests/e2e/abi_mem.c $(ABI_FLAT)
 tests_e2e_abi_mem_race_SOURCES = tests/e2e/abi_mem_race.c $(ABI_FLAT)

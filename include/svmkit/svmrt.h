@@ -257,7 +257,7 @@ enum svmrt_run_reason {
 	SVMRT_RUN_EXIT = 1,	/* policy `user`: finish the exit, then RUN again */
 	SVMRT_RUN_STOP = 2,	/* policy `stop` */
 	SVMRT_RUN_KICKED = 3,	/* SVMRT_VCPU_KICK, or a signal is pending */
-	SVMRT_RUN_RING_FULL = 4, /* lossless ring: consume, then RUN again; nothing was lost */
+	SVMRT_RUN_RING_FULL = 4, /* SVMRT_RING_RETURN: consume, then RUN again; nothing was lost */
 	SVMRT_RUN_SHUTDOWN = 5,	/* guest shutdown (triple fault): VMCB contents are undefined */
 	SVMRT_RUN_INVALID = 6,	/* VMEXIT_INVALID: VMRUN refused the state */
 	SVMRT_RUN_BROKEN = 7,	/* the vCPU cannot go on; `text` says why */
@@ -289,7 +289,9 @@ struct svmrt_run_page {
 	__u8 insn[15];
 	__u64 inject;		/* EVENTINJ format; only exceptions (type 3) are taken */
 	__u64 debug;		/* SVMRT_RUN_DEBUG: SVMRT_DEBUG_HIT_* */
-	char text[SVMRT_ERROR_BYTES];	/* for BROKEN; also when RUN fails with ENOMEM or EDQUOT */
+	/* BROKEN; INVALID: the rule that the state breaks; RUN fails with ENOMEM or EDQUOT: which page */
+	char text[SVMRT_ERROR_BYTES];
+	__u8 inputs[1024];	/* INVALID: bytes 0-0xff and 0x400-0x6ff of the VMCB as VMRUN got it */
 };
 
 /* Second page of the mapping: the event ring's header. Records follow from the third page. */
@@ -298,8 +300,19 @@ struct svmrt_ring {
 	__u64 dropped;		/* kernel: events that found a lossy ring full */
 	__u64 reserved0[6];
 	__u64 tail;		/* user: records consumed so far */
-	__u32 lossless;		/* user: 1: a full ring ends RUN instead of dropping */
-	__u32 reserved1;
+	__u32 lossless;		/* user: enum svmrt_ring_mode */
+	__u32 waiting;		/* kernel: 1: the vCPU sleeps in RUN until there is room */
+};
+
+/*
+ * What a full ring does. A consumer of a ring that WAITs stores the new tail, then (after a full
+ * barrier) looks at `waiting`, and calls SVMRT_VCPU_WAKE if it is set; a kick or a signal ends the
+ * sleep, too.
+ */
+enum svmrt_ring_mode {
+	SVMRT_RING_LOSSY = 0,	/* drop events, and count them */
+	SVMRT_RING_RETURN = 1,	/* RUN returns: for a consumer that is the thread which runs */
+	SVMRT_RING_WAIT = 2,	/* the vCPU sleeps in RUN */
 };
 
 #define SVMRT_EVENT_CPL(flags)		((flags) & 3)
@@ -389,6 +402,7 @@ struct svmrt_vcpu_debug {
 #define SVMRT_VCPU_RUN		_IO(SVMRT_IOC, 0x20)
 #define SVMRT_VCPU_KICK		_IO(SVMRT_IOC, 0x21)	/* from any thread */
 #define SVMRT_VCPU_STATS	_IOWR(SVMRT_IOC, 0x22, struct svmrt_stats)	/* from any thread */
+#define SVMRT_VCPU_WAKE		_IO(SVMRT_IOC, 0x28)	/* from any thread: there is room in the ring */
 #define SVMRT_VCPU_IMAGE	_IOWR(SVMRT_IOC, 0x23, struct svmrt_vcpu_image)
 #define SVMRT_VCPU_SET_IMAGE	_IOWR(SVMRT_IOC, 0x24, struct svmrt_vcpu_set_image)
 #define SVMRT_VCPU_DEBUG	_IOWR(SVMRT_IOC, 0x25, struct svmrt_vcpu_debug)
