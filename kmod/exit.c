@@ -287,6 +287,8 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 		}
 	}
 	vcpu->stats.exits[slot]++;
+	if (unlikely(policy->counter >= SVMRT_SLOTS))
+		vcpu->fine_counts[policy->counter - SVMRT_SLOTS]++;
 	if (policy->event > SVMRT_EVENT_COUNT)
 		svmrt_ring_tell(vcpu, code, policy, policy->action, true);
 	if (!next_rip && policy->skips) {

@@ -102,7 +102,7 @@ struct svmrt_policy_slot {
 	bool finer;			/* of an exit code: there are finer rules */
 	u16 vector;
 	u32 sample;
-	u32 counter;			/* in vcpu->sample_count */
+	u32 counter;			/* exit slot, or SVMRT_SLOTS + number of the finer rule */
 	u64 value;			/* SVMRT_DO_TABLE of ports and GPAs */
 };
 
@@ -233,6 +233,7 @@ struct svmrt_vcpu {
 	atomic_t kicked;
 	wait_queue_head_t wait_queue;	/* pollers of the ring, and the halted vCPU */
 	u32 *sample_count;		/* by svmrt_policy_slot.counter */
+	u64 *fine_counts;		/* by number of the finer rule */
 	struct svmrt_stats stats;
 };
 

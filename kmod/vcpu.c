@@ -29,6 +29,7 @@ static void vcpu_free(struct svmrt_vcpu *vcpu)
 	svmrt_state_free(vcpu);
 	kvfree(vcpu->msr_values);
 	kvfree(vcpu->sample_count);
+	kvfree(vcpu->fine_counts);
 	if (vcpu->vmcb)
 		svmrt_page_free(vcpu->vm->user, virt_to_page(vcpu->vmcb));
 	if (vcpu->inputs)
@@ -87,6 +88,20 @@ static int vcpu_stats(struct svmrt_vcpu *vcpu, struct svmrt_stats __user *user)
 		err = -EFAULT;
 	kfree(copy);
 	return err;
+}
+
+static int vcpu_rule_counts(struct svmrt_vcpu *vcpu, struct svmrt_rule_counts *arg)
+{
+	u32 room = arg->count;
+
+	if (arg->reserved)
+		return -EINVAL;
+	arg->count = vcpu->vm->fine_count;
+	if (room < arg->count)
+		return -ENOSPC;
+	/* The vCPU may be running: each counter is right, together they are of no one moment. */
+	return copy_to_user(u64_to_user_ptr(arg->counts), vcpu->fine_counts,
+			    arg->count * sizeof(*vcpu->fine_counts)) ? -EFAULT : 0;
 }
 
 /* Copies for user space, so that it never holds a lock or a page of ours while it faults. */
@@ -184,6 +199,9 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		return 0;
 	case SVMRT_VCPU_STATS:
 		return vcpu_stats(vcpu, user);
+	case SVMRT_VCPU_RULE_COUNTS:
+		SVMRT_IOCTL_ANSWER(struct svmrt_rule_counts,
+				   arg.flags ? -EINVAL : vcpu_rule_counts(vcpu, &arg), user);
 	case SVMRT_VCPU_IMAGE:
 		SVMRT_IOCTL_ANSWER(struct svmrt_vcpu_image,
 				   arg.flags ? -EINVAL : vcpu_image(vcpu, &arg), user);
@@ -218,7 +236,10 @@ static int vcpu_init_tables(struct svmrt_vcpu *vcpu)
 		vcpu->msr_values[i] = vm->msrs[i].value;
 	vcpu->sample_count = kvcalloc(SVMRT_SLOTS + vm->fine_count, sizeof(*vcpu->sample_count),
 				      SVMRT_GFP);
-	return vcpu->sample_count ? 0 : -ENOMEM;
+	if (!vcpu->sample_count)
+		return -ENOMEM;
+	vcpu->fine_counts = kvcalloc(vm->fine_count, sizeof(*vcpu->fine_counts), SVMRT_GFP);
+	return vcpu->fine_counts ? 0 : -ENOMEM;
 }
 
 /* The VMCB page: also one that is never 2 MiB aligned on SNP hosts (A5), see host.c. */

@@ -56,6 +56,8 @@ struct engine {
 	int (*kick)(int vcpu_fd);
 	int (*wake)(int vcpu_fd);	/* NULL, or: there is room in a ring whose vCPU waits */
 	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
+	/* NULL, or: exits by finer rule of the template, `count` of them. */
+	int (*rule_counts)(int vcpu_fd, uint64_t *counts, uint32_t count);
 	int (*image)(int vcpu_fd, struct svmrt_vcpu_image *image);
 	void *data;		/* the engine's own */
 };

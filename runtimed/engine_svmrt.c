@@ -175,6 +175,15 @@ static int svmrt_stats(int vcpu_fd, struct svmrt_stats *stats)
 	return ioctl(vcpu_fd, SVMRT_VCPU_STATS, stats);
 }
 
+static int svmrt_rule_counts(int vcpu_fd, uint64_t *counts, uint32_t count)
+{
+	struct svmrt_rule_counts arg = {
+		.size = sizeof(arg), .count = count, .counts = (uintptr_t)counts,
+	};
+
+	return ioctl(vcpu_fd, SVMRT_VCPU_RULE_COUNTS, &arg);
+}
+
 static int svmrt_image(int vcpu_fd, struct svmrt_vcpu_image *image)
 {
 	image->size = sizeof(*image);
@@ -190,6 +199,7 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
 		.run = svmrt_run, .kick = svmrt_kick, .wake = svmrt_wake,
-		.stats = svmrt_stats, .image = svmrt_image,
+		.stats = svmrt_stats,
+		.rule_counts = svmrt_rule_counts, .image = svmrt_image,
 	};
 }

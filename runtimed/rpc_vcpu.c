@@ -36,6 +36,44 @@ static cJSON *exits_json(const struct svmrt_stats *stats)
 	return json;
 }
 
+static cJSON *rule_json(const struct svmrt_exit_rule *rule, uint64_t count)
+{
+	cJSON *json = cJSON_CreateObject();
+	const struct svm_exit_info *row = svm_exit_by_code(rule->code);
+
+	cJSON_AddStringToObject(json, "exit", row ? row->name : "?");
+	rpc_add_hex(json, "first", rule->first);
+	rpc_add_hex(json, "last", rule->last);
+	cJSON_AddStringToObject(json, "access", rule->access == SVMRT_ON_READ ? "read" :
+				rule->access == SVMRT_ON_WRITE ? "write" : "both");
+	add_count(json, "count", count);
+	return json;
+}
+
+/* Exits by finer rule of the template, in its order; nothing if it has none. */
+static void add_rules(cJSON *json, const struct vcpu *vcpu)
+{
+	const struct engine *engine = vcpu->vm->daemon->engine;
+	const struct svmt_view *view;
+	uint32_t fine = 0;
+	uint64_t *counts;
+	cJSON *rules;
+
+	if (!engine->rule_counts || !vcpu->vm->template)
+		return;
+	view = &vcpu->vm->template->view;
+	for (uint32_t i = 0; i < view->exit_count; i++)
+		fine += view->exits[i].access != 0;
+	counts = fine ? calloc(fine, sizeof(*counts)) : NULL;
+	if (counts && !engine->rule_counts(vcpu->fd, counts, fine)) {
+		rules = cJSON_AddArrayToObject(json, "rules");
+		for (uint32_t i = 0, at = 0; i < view->exit_count; i++)
+			if (view->exits[i].access)
+				cJSON_AddItemToArray(rules, rule_json(&view->exits[i], counts[at++]));
+	}
+	free(counts);
+}
+
 static cJSON *stats_json(const struct vcpu *vcpu)
 {
 	cJSON *json = cJSON_CreateObject(), *host;
@@ -47,6 +85,7 @@ static cJSON *stats_json(const struct vcpu *vcpu)
 		return json;
 	}
 	cJSON_AddItemToObject(json, "exits", exits_json(&stats));
+	add_rules(json, vcpu);
 	host = cJSON_AddObjectToObject(json, "host");
 	add_count(host, "intr", stats.host_intr);
 	add_count(host, "nmi", stats.host_nmi);

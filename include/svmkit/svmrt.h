@@ -347,6 +347,15 @@ struct svmrt_stats {
 	__u64 events_dropped;
 };
 
+/* Exits that met each finer rule of the policy, in the order in which SVMRT_VM_POLICY had those. */
+struct svmrt_rule_counts {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u32 count;		/* room in `counts`; out: how many finer rules there are */
+	__u32 reserved;
+	__u64 counts;		/* user address: __u64 [count] */
+};
+
 /* The whole architectural state, physical addresses of the host zeroed. Not while RUN is in progress. */
 struct svmrt_vcpu_image {
 	__u32 size;
@@ -403,6 +412,7 @@ struct svmrt_vcpu_debug {
 #define SVMRT_VCPU_KICK		_IO(SVMRT_IOC, 0x21)	/* from any thread */
 #define SVMRT_VCPU_STATS	_IOWR(SVMRT_IOC, 0x22, struct svmrt_stats)	/* from any thread */
 #define SVMRT_VCPU_WAKE		_IO(SVMRT_IOC, 0x28)	/* from any thread: there is room in the ring */
+#define SVMRT_VCPU_RULE_COUNTS	_IOWR(SVMRT_IOC, 0x29, struct svmrt_rule_counts) /* from any thread */
 #define SVMRT_VCPU_IMAGE	_IOWR(SVMRT_IOC, 0x23, struct svmrt_vcpu_image)
 #define SVMRT_VCPU_SET_IMAGE	_IOWR(SVMRT_IOC, 0x24, struct svmrt_vcpu_set_image)
 #define SVMRT_VCPU_DEBUG	_IOWR(SVMRT_IOC, 0x25, struct svmrt_vcpu_debug)

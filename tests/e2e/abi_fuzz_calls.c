@@ -286,7 +286,7 @@ static void write_input(struct fuzz *f, uint8_t *at, size_t bytes)
 	if (fuzz_chance(f, 70))
 		ring->tail = ring->head;
 	if (fuzz_chance(f, 20))
-		ring->lossless = fuzz_below(f, 2);
+		ring->lossless = fuzz_below(f, 3);
 	if (fuzz_chance(f, 50))
 		return;
 	run->dirty = fuzz_chance(f, 90) ? fuzz_below(f, 8) : (uint32_t)fuzz_value(f);
@@ -319,6 +319,18 @@ static int call_stats(struct fuzz *f)
 	stats.size = sizeof(stats);
 	bend(f, &stats, sizeof(stats));
 	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_STATS, fuzz_pointer(f, &stats));
+}
+
+static int call_rule_counts(struct fuzz *f)
+{
+	static uint64_t counts[4096];
+	struct svmrt_rule_counts arg = { .size = sizeof(arg), .count = fuzz_below(f, 64) };
+
+	bend(f, &arg, sizeof(arg));
+	arg.counts = (uintptr_t)fuzz_pointer(f, counts);
+	if (fuzz_chance(f, 20))
+		call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_WAKE, NULL);
+	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_RULE_COUNTS, fuzz_pointer(f, &arg));
 }
 
 static int call_image(struct fuzz *f)
@@ -507,6 +519,7 @@ static const struct {
 	{ "VCPU_RUN", call_run, 20 },
 	{ "VCPU_KICK", call_kick, 2 },
 	{ "VCPU_STATS", call_stats, 2 },
+	{ "VCPU_RULE_COUNTS", call_rule_counts, 2 },
 	{ "VCPU_IMAGE", call_image, 4 },
 	{ "VCPU_SET_IMAGE", call_set_image, 3 },
 	{ "VCPU_DEBUG", call_debug, 3 },

@@ -75,6 +75,10 @@ static void test_which(void)
 		     .sample = 3),
 	};
 	struct svmrt_stats stats = { .size = sizeof(stats) };
+	uint64_t counts[3] = { 0 };
+	struct svmrt_rule_counts counted = {
+		.size = sizeof(counted), .counts = (uintptr_t)counts,
+	};
 	int reason;
 
 	abi_start(&g, dev, ports, sizeof(ports), rules, 5);
@@ -95,6 +99,13 @@ static void test_which(void)
 	abi_ok(reason == SVMRT_RUN_STOP && !ioctl(g.vcpu, SVMRT_VCPU_STATS, &stats) &&
 	       stats.exits[0x7b] == 10 && stats.events == 4,
 	       "all ten accesses are counted, whatever their rule");
+	counted.count = 2;
+	abi_ok(ioctl(g.vcpu, SVMRT_VCPU_RULE_COUNTS, &counted) && errno == ENOSPC,
+	       "counters by rule need room for all");
+	counted.count = 3;
+	abi_ok(!ioctl(g.vcpu, SVMRT_VCPU_RULE_COUNTS, &counted) && counted.count == 3 &&
+	       counts[0] == 1 && counts[1] == 2 && counts[2] == 4,
+	       "and tell how many exits met each, in the order of the policy");
 	abi_stop(&g);
 }
 
