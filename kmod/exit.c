@@ -161,7 +161,7 @@ static enum svmrt_leave answer_port(struct svmrt_vcpu *vcpu, u64 value, u64 next
 			rax = (rax & ~0xffULL) | (value & 0xff);
 		vmcb_set_RAX(vcpu->vmcb, rax);
 	}
-	return skip_to(vcpu, next_rip);
+	return svmrt_skip_to(vcpu, next_rip);
 }
 
 /* The same for an address: any MOV that the access can be. The rest is for user space. */
@@ -191,7 +191,7 @@ static enum svmrt_leave answer_gpa(struct svmrt_vcpu *vcpu, u64 value)
 		else
 			*reg = svmrt_mov_result(&mov, *reg, value);
 	}
-	return skip_to(vcpu, bits == 64 ? vmcb_get_RIP(vmcb) + mov.length :
+	return svmrt_skip_to(vcpu, bits == 64 ? vmcb_get_RIP(vmcb) + mov.length :
 			     (u32)(vmcb_get_RIP(vmcb) + mov.length));
 }
 
