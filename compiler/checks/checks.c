@@ -38,6 +38,13 @@ static bool is_repeated(struct comp *c, const struct check *check, const struct 
 	return false;
 }
 
+/* What a VMM gives to its vCPUs is not the spec's to change: a warning would help nobody. */
+static bool is_anothers(const struct comp *c, const struct check *check, const struct range *range)
+{
+	return check->kind == CHECK_KIND_WARNING && c->spec.launch.profile &&
+	       range == &c->spec.profile_range;
+}
+
 void check_found(struct comp *c, const struct check *check, const struct range *range,
 		 const char *format, ...)
 {
@@ -47,7 +54,7 @@ void check_found(struct comp *c, const struct check *check, const struct range *
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	if (is_repeated(c, check, range, message))
+	if (is_repeated(c, check, range, message) || is_anothers(c, check, range))
 		return;
 	if (check->kind == CHECK_KIND_SAVE && is_allowed(c, check)) {
 		c->spec.illegal_state = true;
