@@ -13,6 +13,7 @@
 #include "igvm_reader.h"
 #include "memory.h"
 #include "profile.h"
+#include "segments.h"
 #include "spec_read.h"
 #include "vmsa.h"
 
@@ -108,22 +109,27 @@ static void add_contents(struct igvm_reader *r, uint64_t gpa, const uint8_t *dat
 		}
 }
 
-static void add_row(struct igvm_reader *r, uint64_t gpa, uint64_t bytes, uint32_t type)
+static bool add_row(struct igvm_reader *r, const struct igvm_header *h, uint64_t gpa,
+		    uint64_t bytes, uint32_t type)
 {
 	struct spec_launch *launch = &r->c->spec.launch;
 	struct launch_row *last = launch->row_count ? &launch->rows[launch->row_count - 1] : NULL;
 
 	if (!igvm_is_confidential(r))
-		return;
-	if (r->seen_context)
-		igvm_lose(r, true,
-			  "page 0x%" PRIx64 ": it comes behind a vCPU, but a template launches "
-			  "vCPUs last",
-			  gpa);
-	if (last && last->row.type == type && last->row.gpa + last->row.bytes == gpa)
+		return true;
+	if (r->context_count && !r->late_pages++)
+		r->first_late = gpa;
+	if (last && last->row.type == type && last->row.gpa + last->row.bytes == gpa) {
 		last->row.bytes += bytes;
-	else
-		launch_add_row(r->c, gpa, bytes, type, "the page", &nowhere);
+		return true;
+	}
+	if (launch->row_count == LAUNCH_MAX_ROWS)
+		return igvm_fail(r, h->offset,
+				 "more than %u runs of pages in a row that are launched "
+				 "alike",
+				 LAUNCH_MAX_ROWS);
+	launch_add_row(r->c, gpa, bytes, type, "the page", &nowhere);
+	return true;
 }
 
 static void add_region(struct igvm_reader *r, uint64_t gpa, uint64_t bytes)
@@ -163,7 +169,8 @@ static bool read_page(struct igvm_reader *r, const struct igvm_header *h)
 		return true;
 	}
 	type = page.flags & IGVM_PAGE_UNMEASURED ? SVMT_PAGE_UNMEASURED : types[page.data_type];
-	add_row(r, page.gpa, IGVM_PAGE, type);
+	if (!add_row(r, h, page.gpa, IGVM_PAGE, type))
+		return false;
 	if (!page.file_offset)
 		return true;
 	bytes = r->igvm->bytes - page.file_offset;
@@ -199,7 +206,8 @@ static bool read_insert(struct igvm_reader *r, const struct igvm_header *h)
 					 "the parameter area %" PRIu32 " has 0x%" PRIx64
 					 " bytes; the rule is 1 to a GiB",
 					 area->index, area->bytes);
-		add_row(r, insert.gpa, bytes, SVMT_PAGE_UNMEASURED);
+		if (!add_row(r, h, insert.gpa, bytes, SVMT_PAGE_UNMEASURED))
+			return false;
 		if (area->file_offset)
 			add_contents(r, insert.gpa, r->igvm->data + area->file_offset, area->bytes);
 		return true;
@@ -222,7 +230,6 @@ static bool read_context(struct igvm_reader *r, const struct igvm_header *h)
 			    context.vp_index, r->context_count, SVMT_MAX_VCPUS);
 	r->contexts[r->context_count] = r->igvm->data + context.file_offset;
 	r->context_gpa[r->context_count++] = context.gpa;
-	r->seen_context = true;
 	return true;
 }
 
@@ -367,6 +374,9 @@ static bool join_contents(struct igvm_reader *r)
 		spec->contents[used++].data = data;
 	}
 	spec->content_count = used;
+	if (used > SEGMENTS_MAX)
+		return igvm_fail(r, 0, "contents in %zu places that do not touch; at most %u", used,
+				 SEGMENTS_MAX);
 	return true;
 }
 
@@ -403,6 +413,11 @@ static bool read_all(struct igvm_reader *r, const char *name, uint32_t wanted)
 				 igvm_platform_name(r->platform), SVMT_MAX_VCPUS);
 	if (r->platform == IGVM_SEV_SNP && !r->policy_seen)
 		return igvm_fail(r, 0, "the file has no GUEST_POLICY for sev-snp");
+	if (r->late_pages)
+		igvm_lose(r, true,
+			  "%" PRIu32 " pages, the first at 0x%" PRIx64 ": they come behind a "
+			  "vCPU, but a template launches vCPUs last",
+			  r->late_pages, r->first_late);
 	if (!join_contents(r))
 		return false;
 	add_memory(r);

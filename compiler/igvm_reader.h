@@ -18,7 +18,9 @@ struct igvm_reader {
 	uint32_t context_count;
 	struct igvm_parameter_area areas[MAX_AREAS];
 	uint32_t area_count;
-	bool seen_context, policy_seen;
+	uint32_t late_pages;		/* behind a vCPU */
+	uint64_t first_late;
+	bool policy_seen;
 };
 
 static inline bool igvm_is_confidential(const struct igvm_reader *r)

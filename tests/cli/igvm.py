@@ -436,6 +436,22 @@ def bad_files_are_named_with_their_offset():
             assert "offset 0x%x: " % offset in message, (hex(offset), message)
         assert svmc("measure", "bad.igvm", status=1)
         assert not os.path.exists("bad.svmt")
+    # Runs of pages are few in what people launch; svmc compares them with each other.
+    many = File().add(platform(), policy()).memory(0, 0x10000000)
+    for i in range(4097):
+        many.page(0x1000 * i, flags=2 * (i % 2))
+    write("many.igvm", many.context(vmsa).build())
+    assert "more than 4096 runs of pages" in svmc("import", "many.igvm", status=1)
+    many = File(2).add(platform(NATIVE)).memory(0, 0x10000000)
+    for i in range(4097):
+        many.page(0x2000 * i, b"x")
+    write("many.igvm", many.context(bytes(PAGE)).build())
+    assert "contents in 4097 places" in svmc("import", "many.igvm", status=1)
+    # A page behind a vCPU is launched in front of it.
+    write("late.igvm", good().page(0x6000, b"late").page(0x7000, b"later").build())
+    message = svmc("import", "late.igvm", status=1)
+    assert "lost: 2 pages, the first at 0x6000: they come behind a vCPU" in message, message
+    assert "cannot measure: 2 pages" in svmc("measure", "late.igvm", status=1)
     # Bytes of no field are lost, and would change the digest: import tells, measure refuses.
     reserved[0xFFF] = 1
     write("r.igvm", File().add(platform(), policy()).memory(0, PAGE).context(
