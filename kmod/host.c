@@ -338,6 +338,34 @@ static struct notifier_block host_reboot_notifier = {
 
 /* ---- Module ---- */
 
+static void look_this_cpu(void *data)
+{
+	struct svmrt_host_cpu *host = this_cpu_ptr(&svmrt_host_cpu);
+	u64 efer;
+
+	rdmsrl(MSR_EFER, efer);
+	host->foreign_svme = !host->claimed && efer & EFER_SVME;
+}
+
+/* What a crash kernel wants to know (A9): did the one before it leave SVM on? */
+static void say_what_is_there(void)
+{
+	unsigned int cpus = 0, taken = 0;
+	int cpu;
+
+	cpus_read_lock();
+	on_each_cpu(look_this_cpu, NULL, 1);
+	for_each_online_cpu(cpu) {
+		cpus++;
+		taken += per_cpu(svmrt_host_cpu, cpu).foreign_svme;
+	}
+	cpus_read_unlock();
+	pr_info("svmrt: %u CPUs, ASIDs %u to %u; SVM is in use by others on %u of them\n", cpus,
+		svmrt_host_features.first_asid, svmrt_host_features.last_asid, taken);
+	if (taken)
+		pr_notice("svmrt: no VM until they let go: end KVM's guests and rmmod kvm_amd, or restart a machine whose kernel crashed\n");
+}
+
 int svmrt_host_init(void)
 {
 	struct detect_result result = { .why = NULL };
@@ -370,6 +398,7 @@ int svmrt_host_init(void)
 	hotplug_state = err;
 	register_syscore(&host_syscore);
 	register_reboot_notifier(&host_reboot_notifier);
+	say_what_is_there();
 	return 0;
 }
 
@@ -385,15 +414,6 @@ void svmrt_host_exit(void)
 bool svmrt_host_is_lost(void)
 {
 	return READ_ONCE(rebooting) || READ_ONCE(resume_failed);
-}
-
-static void look_this_cpu(void *data)
-{
-	struct svmrt_host_cpu *host = this_cpu_ptr(&svmrt_host_cpu);
-	u64 efer;
-
-	rdmsrl(MSR_EFER, efer);
-	host->foreign_svme = !host->claimed && efer & EFER_SVME;
 }
 
 void svmrt_host_info(struct svmrt_info *info)

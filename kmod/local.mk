@@ -37,15 +37,19 @@ kmod-strict: $(KMOD_DEPS)
 kmod-other: $(KMOD_DEPS)
 	+$(call kmod_build,kmod/other,)
 
+# Where tests/run-mutants breaks the module.
+kmod-mutants: $(KMOD_DEPS)
+	+$(call kmod_build,mutants/kmod,)
+
 kmodlabdir = $(pkglibexecdir)/lab
 kmodlab_DATA = kmod/svmrt.ko
 else
-kmod-strict kmod-other:
+kmod-strict kmod-other kmod-mutants:
 	@echo "no kernel headers: configure --with-kernel=DIR"; exit 1
 endif
-.PHONY: kmod-strict kmod-other
+.PHONY: kmod-strict kmod-other kmod-mutants
 CLEANFILES += kmod/svmrt.ko kmod-strict.log
-CLEAN_DIRS += kmod/build kmod/strict kmod/other
+CLEAN_DIRS += kmod/build kmod/strict kmod/other mutants
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_kmod

@@ -461,7 +461,8 @@ static void guest_sets_breakpoints(void)
 		.type = PERF_TYPE_BREAKPOINT, .size = sizeof(attr), .bp_type = HW_BREAKPOINT_W,
 		.bp_addr = (uintptr_t)&watched, .bp_len = sizeof(watched), .exclude_kernel = 1,
 	};
-	int fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0), reason = 0, i;
+	/* Of the CPU, not of this process: no switch to it loads the registers again. */
+	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0), reason = 0, i;
 	uint64_t hits = 0;
 	pthread_t thread;
 

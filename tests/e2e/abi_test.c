@@ -159,6 +159,8 @@ static void test_halt(void)
 	abi_stop(&g);
 }
 
+static const uint8_t vmmcall[] = { 0x0f, 0x01, 0xd9 };
+
 /* lidt 0x2000 (all zeroes there: limit 0); ud2 */
 static const uint8_t triple[] = { 0x0f, 0x01, 0x1e, 0x00, 0x20, 0x0f, 0x0b };
 
@@ -177,7 +179,10 @@ static void test_shutdown(void)
 	abi_ok(reason == SVMRT_RUN_SHUTDOWN && g.run->exitcode == 0x7f, "a triple fault is SHUTDOWN");
 	abi_ok(g.ring->head == 1 && g.records[0].code == 0x7f && !g.records[0].rip,
 	       "its event carries the code only");
-	abi_ok(abi_run(&g) == SVMRT_RUN_SHUTDOWN, "and the vCPU stays down");
+	memcpy(g.ram + 0x1800, vmmcall, sizeof(vmmcall));
+	g.run->rip = 0x1800;
+	g.run->dirty = SVMRT_DIRTY_RIP;
+	abi_ok(abi_run(&g) == SVMRT_RUN_SHUTDOWN, "and the vCPU stays down, wherever it is sent");
 	abi_ok(!ioctl(g.vcpu, SVMRT_VCPU_IMAGE, &image) && image.flags == SVMRT_IMAGE_INPUTS &&
 	       vmcb_get_CS_LIMIT(&vmcb) == 0xffff && !vmcb_get_N_CR3(&vmcb) &&
 	       !vmcb_get_IOPM_BASE_PA(&vmcb),
