@@ -42,7 +42,9 @@ tests_e2e_abi_failing_SOURCES = tests/e2e/abi_failing.c tests/e2e/abi_guest.c te
 tests_e2e_abi_fuzz_SOURCES = tests/e2e/abi_fuzz.c tests/e2e/abi_fuzz_calls.c \
 	tests/e2e/abi_fuzz_guest.c tests/e2e/abi_fuzz.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_fuzz_LDADD = -lpthread
-EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-kills tests/e2e/lab/loop.yaml
+EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-kills \
+	tests/e2e/lab/loop.yaml tests/e2e/run-lab-kdump tests/e2e/run-lab-612 tests/run-mutants \
+	tests/mutant-in-lab tests/mutants
 
 # Measured on request (bench/exit-cost), never by `make check`.
 EXTRA_PROGRAMS += bench/exit_cost
