@@ -267,6 +267,20 @@ static enum svmrt_leave act(struct svmrt_vcpu *vcpu, int slot,
 	}
 }
 
+static void count_detail(struct svmrt_vcpu *vcpu, int slot)
+{
+	const struct svmk_vmcb *vmcb = vcpu->vmcb;
+
+	if (slot == SLOT_IOIO)
+		svmrt_detail_count(vcpu->detail, SVMRT_DETAIL_PORT,
+				   vmcb_get_EXITINFO1(vmcb) >> 16 & 0xffff);
+	else if (slot == SLOT_MSR)
+		svmrt_detail_count(vcpu->detail, SVMRT_DETAIL_MSR, (u32)vcpu->gpr[1]);
+	else if (slot == SLOT_NPF)
+		svmrt_detail_count(vcpu->detail, SVMRT_DETAIL_GPA,
+				   vmcb_get_EXITINFO2(vmcb) & ~0xfffULL);
+}
+
 static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 {
 	const struct svmrt_policy_slot *policy;
@@ -289,6 +303,7 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 	vcpu->stats.exits[slot]++;
 	if (unlikely(policy->counter >= SVMRT_SLOTS))
 		vcpu->fine_counts[policy->counter - SVMRT_SLOTS]++;
+	count_detail(vcpu, slot);
 	if (policy->event > SVMRT_EVENT_COUNT)
 		svmrt_ring_tell(vcpu, code, policy, policy->action, true);
 	if (!next_rip && policy->skips) {

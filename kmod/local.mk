@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # svmrt.ko is built by Kbuild in a copy of its sources, so that VPATH builds and read-only source
 # trees work; the copy is what DKMS gets, too. The pure parts also build into a user-space library.
-KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detect.c detect.h enter.S event.c event.h exit.c exit.h gwalk.c \
+KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detail.h detect.c detect.h enter.S event.c event.h exit.c exit.h gwalk.c \
 	host.c host.h inputs.h insn.c insn.h ioctl.h main.c memory.c mode.h npt.c policy.c ring.c run.c \
 	npt.h npt_map.c npt_zap.c dirty.c region.c rules.c policy.h mov.c mov.h \
 	consistency.c consistency.h debugfs.c svmrt_trace.h \
@@ -56,6 +56,12 @@ check_PROGRAMS += tests/unit/test_kmod
 UNIT_TESTS += tests/unit/test_kmod
 tests_unit_test_kmod_SOURCES = tests/unit/test_kmod.c tests/unit/test_kmod_insn.c \
 	tests/unit/test_kmod.h kmod/control.c kmod/event.c kmod/insn.c kmod/step.c
+check_PROGRAMS += tests/unit/test_detail
+UNIT_TESTS += tests/unit/test_detail
+tests_unit_test_detail_SOURCES = tests/unit/test_detail.c kmod/detail.h
+tests_unit_test_detail_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_detail_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_detail_LDADD = $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_detect
 UNIT_TESTS += tests/unit/test_detect
 tests_unit_test_detect_SOURCES = tests/unit/test_detect.c kmod/detect.c kmod/detect.h kmod/barrier.h

@@ -22,6 +22,7 @@
 #include "asid.h"
 #include "compat.h"
 #include "control.h"
+#include "detail.h"
 
 #define SVMRT_MAX_VCPUS 255u
 #define SVMRT_MAX_REGIONS 65536u
@@ -235,6 +236,7 @@ struct svmrt_vcpu {
 	u32 *sample_count;		/* by svmrt_policy_slot.counter */
 	u64 *fine_counts;		/* by number of the finer rule */
 	struct svmrt_stats stats;
+	struct svmrt_detail *detail;	/* exits by port, MSR and page */
 };
 
 /* A section outside of slices in which this vCPU may look at guest memory: interrupts are off. */

@@ -22,6 +22,8 @@ unsigned int svmrt_vcpu_count(void)
 	return atomic_read(&vcpu_count);
 }
 
+#define DETAIL_PAGES DIV_ROUND_UP(sizeof(struct svmrt_detail), PAGE_SIZE)
+
 static void vcpu_free(struct svmrt_vcpu *vcpu)
 {
 	irq_work_sync(&vcpu->debug.exit_soon);
@@ -30,6 +32,9 @@ static void vcpu_free(struct svmrt_vcpu *vcpu)
 	kvfree(vcpu->msr_values);
 	kvfree(vcpu->sample_count);
 	kvfree(vcpu->fine_counts);
+	if (vcpu->detail)
+		svmrt_uncharge(vcpu->vm->user, DETAIL_PAGES);
+	kvfree(vcpu->detail);
 	if (vcpu->vmcb)
 		svmrt_page_free(vcpu->vm->user, virt_to_page(vcpu->vmcb));
 	if (vcpu->inputs)
@@ -141,6 +146,14 @@ static int vcpu_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_image *arg)
 	return err;
 }
 
+/* Rows change while they are copied; each count is one that it had. */
+static int vcpu_details(struct svmrt_vcpu *vcpu, struct svmrt_details *arg)
+{
+	memcpy(arg->others, vcpu->detail->others, sizeof(arg->others));
+	return copy_to_user(u64_to_user_ptr(arg->rows), vcpu->detail->rows,
+			    sizeof(vcpu->detail->rows)) ? -EFAULT : 0;
+}
+
 /*
  * C8: after SHUTDOWN or INVALID the VMCB's contents are undefined where VMEXIT writes; the inputs are
  * put back first, and then all that the caller may set comes from the caller.
@@ -202,6 +215,9 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case SVMRT_VCPU_RULE_COUNTS:
 		SVMRT_IOCTL_ANSWER(struct svmrt_rule_counts,
 				   arg.flags ? -EINVAL : vcpu_rule_counts(vcpu, &arg), user);
+	case SVMRT_VCPU_DETAILS:
+		SVMRT_IOCTL_ANSWER(struct svmrt_details,
+				   arg.flags ? -EINVAL : vcpu_details(vcpu, &arg), user);
 	case SVMRT_VCPU_IMAGE:
 		SVMRT_IOCTL_ANSWER(struct svmrt_vcpu_image,
 				   arg.flags ? -EINVAL : vcpu_image(vcpu, &arg), user);
@@ -240,6 +256,18 @@ static int vcpu_init_tables(struct svmrt_vcpu *vcpu)
 		return -ENOMEM;
 	vcpu->fine_counts = kvcalloc(vm->fine_count, sizeof(*vcpu->fine_counts), SVMRT_GFP);
 	return vcpu->fine_counts ? 0 : -ENOMEM;
+}
+
+static int vcpu_init_detail(struct svmrt_vcpu *vcpu)
+{
+	int err = svmrt_charge(vcpu->vm->user, DETAIL_PAGES);
+
+	if (err)
+		return err;
+	vcpu->detail = kvzalloc(sizeof(*vcpu->detail), SVMRT_GFP);
+	if (!vcpu->detail)
+		svmrt_uncharge(vcpu->vm->user, DETAIL_PAGES);
+	return vcpu->detail ? 0 : -ENOMEM;
 }
 
 /* The VMCB page: also one that is never 2 MiB aligned on SNP hosts (A5), see host.c. */
@@ -288,6 +316,8 @@ static int vcpu_init(struct svmrt_vcpu *vcpu, struct svmrt_create_vcpu *arg)
 		err = svmrt_state_init(vcpu, &copy->state, arg->error);
 	if (!err)
 		err = vcpu_init_tables(vcpu);
+	if (!err)
+		err = vcpu_init_detail(vcpu);
 out:
 	kvfree(copy);
 	return err;

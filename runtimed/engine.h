@@ -58,6 +58,8 @@ struct engine {
 	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
 	/* NULL, or: exits by finer rule of the template, `count` of them. */
 	int (*rule_counts)(int vcpu_fd, uint64_t *counts, uint32_t count);
+	/* NULL, or: exits by port, MSR and page; `rows` has SVMRT_DETAIL_ROWS. */
+	int (*details)(int vcpu_fd, struct svmrt_details *details, struct svmrt_detail_row *rows);
 	int (*image)(int vcpu_fd, struct svmrt_vcpu_image *image);
 	void *data;		/* the engine's own */
 };

@@ -184,6 +184,12 @@ static int svmrt_rule_counts(int vcpu_fd, uint64_t *counts, uint32_t count)
 	return ioctl(vcpu_fd, SVMRT_VCPU_RULE_COUNTS, &arg);
 }
 
+static int svmrt_details(int vcpu_fd, struct svmrt_details *details, struct svmrt_detail_row *rows)
+{
+	*details = (struct svmrt_details){ .size = sizeof(*details), .rows = (uintptr_t)rows };
+	return ioctl(vcpu_fd, SVMRT_VCPU_DETAILS, details);
+}
+
 static int svmrt_image(int vcpu_fd, struct svmrt_vcpu_image *image)
 {
 	image->size = sizeof(*image);
@@ -199,7 +205,7 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
 		.run = svmrt_run, .kick = svmrt_kick, .wake = svmrt_wake,
-		.stats = svmrt_stats,
+		.stats = svmrt_stats, .details = svmrt_details,
 		.rule_counts = svmrt_rule_counts, .image = svmrt_image,
 	};
 }

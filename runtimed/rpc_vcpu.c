@@ -74,6 +74,35 @@ static void add_rules(cJSON *json, const struct vcpu *vcpu)
 	free(counts);
 }
 
+/* Members by hex key; `others` for what the module had no row for. */
+static void add_details(cJSON *json, const struct vcpu *vcpu)
+{
+	static const char *const names[SVMRT_DETAIL_KINDS] = {
+		[SVMRT_DETAIL_PORT] = "ports", [SVMRT_DETAIL_MSR] = "msrs", [SVMRT_DETAIL_GPA] = "gpas",
+	};
+	const struct engine *engine = vcpu->vm->daemon->engine;
+	struct svmrt_detail_row rows[SVMRT_DETAIL_ROWS];
+	cJSON *groups[SVMRT_DETAIL_KINDS];
+	struct svmrt_details details;
+
+	if (!engine->details || engine->details(vcpu->fd, &details, rows))
+		return;
+	for (unsigned int kind = 0; kind < SVMRT_DETAIL_KINDS; kind++)
+		groups[kind] = cJSON_AddObjectToObject(json, names[kind]);
+	for (unsigned int i = 0; i < SVMRT_DETAIL_ROWS; i++) {
+		char key[20];
+
+		if (!rows[i].count || rows[i].kind >= SVMRT_DETAIL_KINDS)
+			continue;
+		snprintf(key, sizeof(key), "0x%llx", (unsigned long long)rows[i].key);
+		add_count(groups[rows[i].kind], key, rows[i].count);
+	}
+	for (unsigned int kind = 0; kind < SVMRT_DETAIL_KINDS; kind++) {
+		if (details.others[kind])
+			add_count(groups[kind], "others", details.others[kind]);
+	}
+}
+
 static cJSON *stats_json(const struct vcpu *vcpu)
 {
 	cJSON *json = cJSON_CreateObject(), *host;
@@ -86,6 +115,7 @@ static cJSON *stats_json(const struct vcpu *vcpu)
 	}
 	cJSON_AddItemToObject(json, "exits", exits_json(&stats));
 	add_rules(json, vcpu);
+	add_details(json, vcpu);
 	host = cJSON_AddObjectToObject(json, "host");
 	add_count(host, "intr", stats.host_intr);
 	add_count(host, "nmi", stats.host_nmi);

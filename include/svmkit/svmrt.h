@@ -356,6 +356,27 @@ struct svmrt_rule_counts {
 	__u64 counts;		/* user address: __u64 [count] */
 };
 
+/*
+ * Guest-caused exits by port (IOIO), MSR number and guest page (NPF), counted apart from stats. A
+ * vCPU has SVMRT_DETAIL_ROWS of them; what finds no row is counted in `others` of its kind.
+ */
+enum svmrt_detail_kind { SVMRT_DETAIL_PORT, SVMRT_DETAIL_MSR, SVMRT_DETAIL_GPA, SVMRT_DETAIL_KINDS };
+#define SVMRT_DETAIL_ROWS 256
+
+struct svmrt_detail_row {
+	__u64 key;		/* port, MSR number, or GPA with bits 11:0 clear */
+	__u64 count;		/* 0: the row is not used */
+	__u32 kind;		/* enum svmrt_detail_kind */
+	__u32 reserved;
+};
+
+struct svmrt_details {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 rows;		/* user address: struct svmrt_detail_row [SVMRT_DETAIL_ROWS] */
+	__u64 others[SVMRT_DETAIL_KINDS];
+};
+
 /* The whole architectural state, physical addresses of the host zeroed. Not while RUN is in progress. */
 struct svmrt_vcpu_image {
 	__u32 size;
@@ -416,5 +437,6 @@ struct svmrt_vcpu_debug {
 #define SVMRT_VCPU_IMAGE	_IOWR(SVMRT_IOC, 0x23, struct svmrt_vcpu_image)
 #define SVMRT_VCPU_SET_IMAGE	_IOWR(SVMRT_IOC, 0x24, struct svmrt_vcpu_set_image)
 #define SVMRT_VCPU_DEBUG	_IOWR(SVMRT_IOC, 0x25, struct svmrt_vcpu_debug)
+#define SVMRT_VCPU_DETAILS	_IOWR(SVMRT_IOC, 0x2a, struct svmrt_details)	/* from any thread */
 
 #endif

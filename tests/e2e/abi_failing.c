@@ -289,6 +289,16 @@ static int call_stats(struct scene *s)
 	return stats.entries == 0 ? 0 : -EPROTO;
 }
 
+static int call_details(struct scene *s)
+{
+	static struct svmrt_detail_row rows[SVMRT_DETAIL_ROWS];
+	struct svmrt_details details = { .size = sizeof(details), .rows = (uintptr_t)rows };
+
+	if (ioctl(s->g.vcpu, SVMRT_VCPU_DETAILS, &details))
+		return -errno;
+	return rows[0].count == 0 ? 0 : -EPROTO;
+}
+
 static const struct kind kinds[] = {
 	{ "INFO", with_nothing, call_info, CLEAN },
 	{ "CREATE_VM", with_nothing, call_create_vm, CLEAN },
@@ -305,6 +315,7 @@ static const struct kind kinds[] = {
 	{ "VM_DIRTY", with_policy, call_dirty, KEEPS },
 	{ "VCPU_IMAGE", with_vcpu, call_image, CLEAN },
 	{ "VCPU_STATS", with_vcpu, call_stats, CLEAN },
+	{ "VCPU_DETAILS", with_vcpu, call_details, CLEAN },
 };
 
 /* ---- One kind after the other ---- */

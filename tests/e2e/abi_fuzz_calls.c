@@ -333,6 +333,17 @@ static int call_rule_counts(struct fuzz *f)
 	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_RULE_COUNTS, fuzz_pointer(f, &arg));
 }
 
+static int call_details(struct fuzz *f)
+{
+	static struct svmrt_detail_row rows[SVMRT_DETAIL_ROWS];
+	static struct svmrt_details details;
+
+	details = (struct svmrt_details){ .size = sizeof(details),
+					  .rows = (uintptr_t)fuzz_pointer(f, rows) };
+	bend(f, &details, sizeof(details));
+	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_DETAILS, fuzz_pointer(f, &details));
+}
+
 static int call_image(struct fuzz *f)
 {
 	static struct svmk_vmcb vmcb;
@@ -386,7 +397,7 @@ static int call_wrong(struct fuzz *f)
 {
 	static const unsigned long requests[] = {
 		SVMRT_INFO, SVMRT_CREATE_VM, SVMRT_CREATE_MEM, SVMRT_VM_MAP, SVMRT_VM_POLICY,
-		SVMRT_VM_CREATE_VCPU, SVMRT_VM_ACCESS, SVMRT_VCPU_STATS, SVMRT_VCPU_IMAGE,
+		SVMRT_VM_CREATE_VCPU, SVMRT_VM_ACCESS, SVMRT_VCPU_STATS, SVMRT_VCPU_DETAILS, SVMRT_VCPU_IMAGE,
 		SVMRT_VM_UNMAP, SVMRT_VM_ZAP, SVMRT_VM_DIRTY,
 		SVMRT_VCPU_SET_IMAGE, SVMRT_VCPU_DEBUG,
 	};
@@ -520,6 +531,7 @@ static const struct {
 	{ "VCPU_KICK", call_kick, 2 },
 	{ "VCPU_STATS", call_stats, 2 },
 	{ "VCPU_RULE_COUNTS", call_rule_counts, 2 },
+	{ "VCPU_DETAILS", call_details, 2 },
 	{ "VCPU_IMAGE", call_image, 4 },
 	{ "VCPU_SET_IMAGE", call_set_image, 3 },
 	{ "VCPU_DEBUG", call_debug, 3 },

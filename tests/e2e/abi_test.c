@@ -129,6 +129,34 @@ static void test_ring(void)
 	abi_stop(&g);
 }
 
+static void test_details(void)
+{
+	struct svmrt_exit_rule rules[] = { RULE(0x7b, SVMRT_DO_SKIP, SVMRT_EVENT_COUNT) };
+	struct svmrt_detail_row rows[SVMRT_DETAIL_ROWS] = { 0 };
+	struct svmrt_details details = { .size = sizeof(details), .rows = (uintptr_t)rows };
+	struct svmrt_stats stats = { .size = sizeof(stats) };
+	uint64_t ports = 0, others = 0;
+	int bad;
+
+	abi_start(&g, dev, out_loop, sizeof(out_loop), rules, 1);
+	run_until_kicked();
+	bad = ioctl(g.vcpu, SVMRT_VCPU_STATS, &stats) || ioctl(g.vcpu, SVMRT_VCPU_DETAILS, &details);
+	for (unsigned int i = 0; i < SVMRT_DETAIL_ROWS; i++) {
+		if (rows[i].kind == SVMRT_DETAIL_PORT && rows[i].key == 0x80)
+			ports += rows[i].count;
+		else
+			others += rows[i].count;
+	}
+	abi_ok(!bad && ports && ports == stats.exits[0x7b] && !others,
+	       "every OUT is counted for its port (%llu of %llu, %llu others)",
+	       (unsigned long long)ports, (unsigned long long)stats.exits[0x7b],
+	       (unsigned long long)others);
+	details.rows = 8;
+	abi_ok(ioctl(g.vcpu, SVMRT_VCPU_DETAILS, &details) == -1 && errno == EFAULT,
+	       "details to an address that is not the caller's are EFAULT");
+	abi_stop(&g);
+}
+
 /* hlt; vmmcall */
 static const uint8_t halt[] = { 0xf4, 0x0f, 0x01, 0xd9 };
 
@@ -379,6 +407,7 @@ int main(void)
 	test_simple();
 	test_kick();
 	test_ring();
+	test_details();
 	test_halt();
 	test_shutdown();
 	test_control();

@@ -146,6 +146,20 @@ say_x='mov $0x3f8, %edx; mov $120, %al; out %al, %dx'
 	"$svmctl" unload "$id"
 }
 
+@test "stat tells exits by reason and by port, of a VM that has ended" {
+	id=$("$svmctl" load "$SVMKIT_SRC/specs/hello.yaml")
+	"$svmctl" create --name="stat-$$" "$id"
+	"$svmctl" start "stat-$$"
+	run -0 timeout 60 "$svmctl" wait "stat-$$"
+	run -0 "$svmctl" stat "stat-$$"
+	echo "$output"
+	outs=$(sed -nE 's/^IOIO +([0-9]+) .*/\1/p' <<<"$output")
+	[ "$outs" -ge 6 ]
+	[ "$(sed -nE 's/^  port 0x3f8 +([0-9]+) .*/\1/p' <<<"$output")" = "$outs" ]
+	run -0 "$svmctl" destroy "stat-$$"
+	run -0 "$svmctl" unload "$id"
+}
+
 @test "test compares real guests, and shows what differs" {
 	run -0 timeout 60 "$svmctl" test "$SVMKIT_SRC/specs"
 	guest "$say_x; mov \$0x43, %eax; vmmcall" 'expect: { exit: VMMCALL, regs: { rax: 0x42 }, serial: "y" }'
