@@ -271,12 +271,12 @@ static void count_detail(struct svmrt_vcpu *vcpu, int slot)
 {
 	const struct svmk_vmcb *vmcb = vcpu->vmcb;
 
-	if (slot == SLOT_IOIO)
+	if (slot == SVMRT_SLOT_IOIO)
 		svmrt_detail_count(vcpu->detail, SVMRT_DETAIL_PORT,
 				   vmcb_get_EXITINFO1(vmcb) >> 16 & 0xffff);
-	else if (slot == SLOT_MSR)
+	else if (slot == SVMRT_SLOT_MSR)
 		svmrt_detail_count(vcpu->detail, SVMRT_DETAIL_MSR, (u32)vcpu->gpr[1]);
-	else if (slot == SLOT_NPF)
+	else if (slot == SVMRT_SLOT_NPF)
 		svmrt_detail_count(vcpu->detail, SVMRT_DETAIL_GPA,
 				   vmcb_get_EXITINFO2(vmcb) & ~0xfffULL);
 }
