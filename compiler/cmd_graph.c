@@ -21,8 +21,8 @@ static const char usage[] =
 	"  --diagnostics=FORMAT   messages of the compiler: text (default) or json\n"
 	"  -h, --help             this text\n"
 	"\n"
-	"Exit status: 0 drawn, 1 not a good template or spec, 2 wrong usage, 3 a file could not be\n"
-	"read or written.\n";
+	"Exit status: 0 drawn, 1 not a good template or spec, 2 wrong usage, 3 a file could not\n"
+	"be read or written.\n";
 
 static int graph(const char *path, const char *output, const struct svmc_options *options)
 {

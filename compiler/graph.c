@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The page: title, then the parts side by side, and beneath each other what does not fit. Colours are
- * told apart by people who see few of them, and every colour has its word, too.
+ * The page: title, then the parts side by side, and beneath each other what does not fit. Colours
+ * are told apart by people who see few of them, and every colour has its word, too.
  */
 #include <cjson/cJSON.h>
 #include <stdarg.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The memory map of a picture: regions from the highest address down, as large as what is to be said of
- * them, gaps between them, and the initial contents of each with what registers point there.
+ * The memory map of a picture: regions from the highest address down, as large as what is to be
+ * said of them, gaps between them, and the initial contents of each with the registers that point
+ * there.
  */
 #include <inttypes.h>
 #include <string.h>

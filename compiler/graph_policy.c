@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The exit policy of a picture: exits that can happen, grouped by what is done and what is told, and
- * the tables and devices that answer them.
+ * The exit policy of a picture: exits that can happen, grouped by what is done and what is told,
+ * and the tables and devices that answer them.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ static void merge_intercepts(uint8_t *seen, const struct svmk_vmcb *vmcb)
 			seen[i] = 1;
 }
 
-/* Whether a vCPU intercepts it, or it needs no intercept and no feature that svmrt.ko leaves off. */
+/* Whether a vCPU intercepts it, or it needs no intercept and nothing that svmrt.ko leaves off. */
 static bool can_happen(const uint8_t *intercepted, uint64_t code)
 {
 	const struct svm_exit_info *info = svm_exit_by_code(code);

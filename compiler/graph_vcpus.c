@@ -85,7 +85,8 @@ static int draw_card(struct canvas *c, const struct svmt_view *view, uint32_t fi
 		canvas_text(&inner, 16, at, "bold", "start", "vcpus %" PRIu32 " to %" PRIu32
 			    ": %s", first, last, mode_of(&vmcb));
 	canvas_text(&inner, (int)CARD_WIDTH - 16, at, "dim", "end", "%s%s, %u intercepts",
-		    view->vmsas ? "confidential, " : "", view->vcpus[first].start == SVMT_START_RUN ? "starts running" :
+		    view->vmsas ? "confidential, " : "",
+		    view->vcpus[first].start == SVMT_START_RUN ? "starts running" :
 								 "waits for SIPI", intercepts);
 	at += 24;
 	canvas_text(&inner, 16, at, "dim", "start", "cs:rip");

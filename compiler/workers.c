@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include "workers.h"
 
-/* What malloc() keeps between two pieces of work instead of giving it back, to be faulted in again. */
+/* What malloc() keeps between two pieces of work, instead of having it faulted in again. */
 #define KEPT_BYTES (64 << 20)
 
 struct shared {

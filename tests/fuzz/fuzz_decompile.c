@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libFuzzer target: any bytes as a template, whose length, checksum and digest are put right first.
- * What the reader takes is decompiled; what then compiles is decompiled again, and both must agree: a
- * spec that svmc itself has written gives the template that it is the spec of.
+ * What the reader takes is decompiled; what then compiles is decompiled again, and both must agree:
+ * a spec that svmc itself has written gives the template that it is the spec of.
  */
 #include <stdlib.h>
 #include <string.h>

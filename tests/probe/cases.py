@@ -38,7 +38,8 @@ IMPOSSIBLE = {
 }
 
 # Rows that an emulation lets pass, by its source (QEMU 7.2: helper_vmrun) and by these tests, which
-# notice when one of them is refused. The hardware's word on them is the manual's alone.
+# notice when one of them is refused. For what neither checks (C18, C19, C21, C22, C28, C32 to C34) the
+# manual's word is all there is.
 UNCHECKED = {
     "qemu": {
         "C18": "EVENTINJ is not compared with the mode",
@@ -51,7 +52,26 @@ UNCHECKED = {
         "C28": "there is no CET",
         "C32": "there is no SEV", "C33": "there is no SEV", "C34": "there is no SEV",
     },
+    "bochs": {
+        "C04": "CR3 is not looked at in long mode",
+        "C11": "CR0.PG without PE goes on",
+        "C18": "EVENTINJ is not compared with the mode",
+        "C19": "reserved bits of EVENTINJ are ignored",
+        "C21": "the ASID is compared with zero only",
+        "C22": "there is no virtual NMI",
+        "C28": "there is no CET",
+        "C32": "there is no SEV", "C33": "there is no SEV", "C34": "there is no SEV",
+        "G02": "VM_HSAVE_PA takes low bits",
+    },
 }
+
+
+def too_strict(backend, said):
+    """Bochs 2.7 refuses CS with L and D in every mode; 15.5.1 has the rule for long mode alone."""
+    attrib = int(said["changes"].get("cs.attrib", "0"), 16)
+    return backend == "bochs" and attrib & 0x600 == 0x600
+
+
 # Rows whose state the emulated processor refuses for another reason: a feature that it does not have.
 OTHER_REASON = {"C29": "CR4.CET is reserved on it", "C30": "CR4.CET is reserved on it"}
 
@@ -91,8 +111,10 @@ def patch(page, name, value):
 class Case:
     """A profile's state with some fields changed; `rows` are the rules that the changes break."""
 
-    def __init__(self, rows, base, changes, clear=0, flags=0):
+    def __init__(self, rows, base, changes, clear=0, flags=0, taken_by=""):
         self.rows, self.base, self.changes, self.clear, self.flags = set(rows), base, changes, clear, flags
+        # An emulation that checks the row otherwise, but takes this value; and the rows that it is so for.
+        self.taken_by = {taken_by: set(rows)} if taken_by else {}
 
     def fill(self):
         return (FILL_IOPM | FILL_MSRPM | FILL_NCR3) & ~self.clear | self.flags
@@ -124,7 +146,7 @@ SINGLES = [
     Case(["C15"], REAL, {"iopm_base_pa": 1 << 51}, clear=FILL_IOPM),
     Case(["C16"], REAL, event(1, 13)), Case(["C16"], REAL, event(5, 13)), Case(["C16"], LONG, event(6, 13)),
     Case(["C16"], REAL, event(7, 13)),
-    Case(["C17"], REAL, event(3, 2)), Case(["C17"], LONG, event(3, 31)), Case(["C17"], REAL, event(3, 200)),
+    Case(["C17"], REAL, event(3, 2)), Case(["C17"], LONG, event(3, 31), taken_by="bochs"), Case(["C17"], REAL, event(3, 200)),
     Case(["C18"], LONG, event(3, 5)),
     Case(["C19"], LONG, event(3, 6, 1 << 12)), Case(["C19"], LONG, event(3, 6, 1 << 30)),
     Case(["C20"], REAL, {"guest_asid": 0}), Case(["C21"], REAL, {"guest_asid": 0xffffffff}),
@@ -160,8 +182,9 @@ def pairs(r):
         if a.base == b.base and not set(a.changes) & set(b.changes) and a.rows != b.rows:
             # Without NP_ENABLE or in another mode the other row may not be broken any more.
             if not {"C27", "C32", "C30", "C29"} & (a.rows | b.rows) and not {"C10", "C11", "C12"} & (a.rows | b.rows):
-                chosen.append(Case(a.rows | b.rows, a.base, {**a.changes, **b.changes}, a.clear | b.clear,
-                                   a.flags | b.flags))
+                both = Case(a.rows | b.rows, a.base, {**a.changes, **b.changes}, a.clear | b.clear, a.flags | b.flags)
+                both.taken_by = {**a.taken_by, **b.taken_by}
+                chosen.append(both)
     return chosen
 
 
@@ -255,7 +278,8 @@ def make(svmc, seed, directory):
             names.write("%s %x\n" % (name, case.fill()))
             pages.write(page)
             verdicts[name] = dict(verdict(svmc, case, os.path.join(directory, "case.yaml")), rows=sorted(case.rows),
-                                  base=case.base, changes={n: hex(v) for n, v in case.changes.items()})
+                                  base=case.base, changes={n: hex(v) for n, v in case.changes.items()},
+                                  taken_by={n: sorted(rows) for n, rows in case.taken_by.items()})
     with open(os.path.join(directory, "verdicts"), "w", encoding="utf-8") as f:
         json.dump(verdicts, f)
     print("%d cases" % len(cases))
@@ -276,21 +300,26 @@ def specs(svmc, directory):
     assert count >= 18, count
 
 
-def judge(name, said, answer, unchecked):
+def judge(name, said, answer, backend):
     """None, or why svmc's verdict and VMRUN's answer do not fit each other."""
     rows = set(said["rows"])
+    unchecked = set(UNCHECKED[backend]) | set(said["taken_by"].get(backend, []))
     if rows & {"G01", "G02", "G04"}:
         want = "trap 6" if "G04" in rows else "trap 13"
+        if rows <= unchecked:
+            return None if answer.startswith("exit ") else "VMRUN's answer is " + answer
         return None if answer == want else "VMRUN's answer is %s; the row says %s" % (answer, want)
     invalid = answer == "invalid"
     if not invalid and not answer.startswith("exit "):
         return "VMRUN's answer is " + answer
     if name == "good-" + REAL and answer != "exit 0x81 0x1000":
         return "the good guest should have exited with VMMCALL (0x81) at 0x1000, not with " + answer
+    if invalid and too_strict(backend, said):
+        return None
     if invalid and not said["refused"] and not rows & set(OTHER_REASON):
         return "VMRUN refuses it, svmc does not"
     broken = rows | set(said["named"])
-    if invalid != bool(broken - set(unchecked)):
+    if invalid != bool(broken - unchecked):
         return "VMRUN %s it; broken: %s; not checked by this emulation: %s" % (
             "refuses" if invalid else "takes", sorted(broken), sorted(unchecked))
     return None
@@ -316,7 +345,7 @@ def compare(backend, directory, answers):
     bad = {}
     for name, said in verdicts.items():
         group = name.split("-")[0] if name.split("-")[0] in groups else "single"
-        why = judge(name, said, answered.get(name, "none"), unchecked)
+        why = judge(name, said, answered.get(name, "none"), backend)
         count[group] = count.get(group, 0) + 1
         if why:
             bad.setdefault(group, []).append("%s (%s %s): %s" % (name, said["base"], said["changes"], why))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The probe's user side, in the lab: VMRUN for every case of a file, one line of answer each. A case
- * is a line "NAME FLAGS" of the list and the page with its number in the file of pages.
+ * The probe's user side, in the lab: VMRUN for every case of a file, one line of answer each. A
+ * case is a line "NAME FLAGS" of the list and the page with its number in the file of pages.
  */
 #include <errno.h>
 #include <fcntl.h>

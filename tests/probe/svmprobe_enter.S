@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * u32 svmprobe_vmrun(u64 vmcb_pa, u32 svme): VMRUN once; the vector of the exception that it raised,
- * or ~0. FS, GS, TR and LDTR stay the host's, since the guest does not touch what VMRUN leaves
- * alone: it is a page of VMMCALL, and everything else that it could do exits.
+ * u32 svmprobe_vmrun(u64 vmcb_pa, u32 svme): VMRUN once; the vector of the exception that it
+ * raised, or ~0. FS, GS, TR and LDTR stay the host's, since the guest does not touch what VMRUN
+ * leaves alone: it is a page of VMMCALL, and everything else that it could do exits.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
@@ -20,7 +20,7 @@ SYM_FUNC_START(svmprobe_vmrun)
 	mov	%rdi, %rax
 	test	%esi, %esi
 	jz	.Lbare
-	/* As in the world switch: GIF=0, then IF=1, so that a host interrupt ends the guest at once. */
+	/* As in the world switch: GIF=0, then IF=1, so that an interrupt ends the guest at once. */
 	clgi
 	sti
 	nop				/* VMRUN is not in the shadow of STI */

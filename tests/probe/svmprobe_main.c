@@ -33,6 +33,11 @@
 
 u32 svmprobe_vmrun(u64 vmcb_pa, u32 svme);
 
+/* Bochs does not say that it is a hypervisor, so whoever loads the module has to. */
+static bool lab;
+module_param(lab, bool, 0);
+MODULE_PARM_DESC(lab, "this is an emulated machine that may crash");
+
 static DEFINE_MUTEX(one_at_a_time);
 static u8 *vmcb, *hsave, *code;
 static void *iopm, *msrpm;
@@ -185,8 +190,8 @@ static int __init probe_init(void)
 {
 	int err;
 
-	if (!boot_cpu_has(X86_FEATURE_SVM) || !boot_cpu_has(X86_FEATURE_HYPERVISOR)) {
-		pr_err("svmprobe: this is no lab: SVM under a hypervisor is what it wants\n");
+	if (!lab || !boot_cpu_has(X86_FEATURE_SVM)) {
+		pr_err("svmprobe: only for an emulated processor with SVM: say lab=1 in one\n");
 		return -ENODEV;
 	}
 	err = allocate();
