@@ -58,7 +58,9 @@ static const struct member msr_members[] = {
 static const struct member exit_members[] = {
 	MEMBER(svmrt_exit_rule, code), MEMBER(svmrt_exit_rule, action),
 	MEMBER(svmrt_exit_rule, event), MEMBER(svmrt_exit_rule, vector),
-	MEMBER(svmrt_exit_rule, sample), { NULL, 0, 0 },
+	MEMBER(svmrt_exit_rule, sample), MEMBER(svmrt_exit_rule, first),
+	MEMBER(svmrt_exit_rule, last), MEMBER(svmrt_exit_rule, value),
+	MEMBER(svmrt_exit_rule, access), { NULL, 0, 0 },
 };
 static const struct member device_members[] = {
 	MEMBER(svmt_device, type), MEMBER(svmt_device, index), MEMBER(svmt_device, at),

@@ -94,6 +94,22 @@ static void name_group(struct canvas *c, const struct group *g, int y)
 		canvas_text(c, 118, y + 14, "dim", "start", "%s", event ? event : "?");
 }
 
+/* The exit's name, and of a finer rule the leaves, MSRs, ports or addresses that it is for. */
+static const char *name_of(struct arena *arena, const struct svmrt_exit_rule *r)
+{
+	const struct svm_exit_info *info = svm_exit_by_code(r->code);
+	const char *name = info ? info->name :
+		arena_printf(arena, "0x%" PRIx64, (uint64_t)r->code);
+	const char *access = dump_rule_access(r);
+
+	if (!r->access)
+		return name;
+	name = arena_printf(arena, "%s[0x%" PRIx64, name, (uint64_t)r->first);
+	if (r->first != r->last)
+		name = arena_printf(arena, "%s-0x%" PRIx64, name, (uint64_t)r->last);
+	return arena_printf(arena, "%s%s%s]", name, *access ? " " : "", access);
+}
+
 /* The exits of a group, wrapped. Returns the y below them. */
 static int draw_names(struct canvas *c, struct arena *arena, const struct svmt_view *view,
 		      const struct group *g, const uint8_t *intercepted, int y)
@@ -103,12 +119,11 @@ static int draw_names(struct canvas *c, struct arena *arena, const struct svmt_v
 
 	for (uint32_t i = 0; i < view->exit_count; i++) {
 		const struct svmrt_exit_rule *r = &view->exits[i];
-		const struct svm_exit_info *info = svm_exit_by_code(r->code);
-		const char *name = info ? info->name :
-			arena_printf(arena, "0x%" PRIx64, (uint64_t)r->code);
+		const char *name;
 
 		if (!same_group(g, r) || !can_happen(intercepted, r->code))
 			continue;
+		name = name_of(arena, r);
 		if (*line && strlen(line) + strlen(name) + 1 > most) {
 			canvas_text(c, NAMES_X, y + 14, "", "start", "%s", line);
 			y += (int)GRAPH_LINE;

@@ -317,17 +317,12 @@ static int check_rule(const struct svmrt_exit_rule *r, uint64_t at, struct svmt_
 /* Highest leaf, MSR, port or address of a finer rule for this code, or 0: it has none. */
 static uint64_t highest_of(uint64_t code)
 {
-	switch (code) {
-	case SVM_EXIT_CODE_CPUID:
-	case SVM_EXIT_CODE_MSR:
+	/* No switch: the codes are constants to the optimiser only. */
+	if (code == SVM_EXIT_CODE_CPUID || code == SVM_EXIT_CODE_MSR)
 		return UINT32_MAX;
-	case SVM_EXIT_CODE_IOIO:
+	if (code == SVM_EXIT_CODE_IOIO)
 		return UINT16_MAX;
-	case SVM_EXIT_CODE_NPF:
-		return (1ULL << 52) - 1;
-	default:
-		return 0;
-	}
+	return code == SVM_EXIT_CODE_NPF ? (1ULL << 52) - 1 : 0;
 }
 
 static int check_range(const struct svmrt_exit_rule *r, uint64_t at, struct svmt_error *error)

@@ -39,7 +39,7 @@ for t in e.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}text"):
 	command -v python3 || skip "no python3"
 	spec a.yaml 'payload: none' 'segments: [ { at: 0x1000, hex: f4 }, { at: 0x9000, hex: "01" } ]' \
 		'vcpus: [ { at: 0 }, { at: 1-2, state: { rip: 0x9000, r9: 0x77 } } ]' \
-		'exits: { VMMCALL: { do: stop, event: sample 4294967295 }, HLT: { do: user } }' \
+		'exits: { VMMCALL: { do: stop, event: sample 4294967295 }, HLT: { do: user }, IOIO: { rules: [ { at: 0x60-0x64, access: read, do: stop } ] } }' \
 		'devices: [ { uart: com2 } ]'
 	"$svmc" compile -o a.svmt a.yaml
 	"$svmc" graph a.svmt >a.svg
@@ -58,6 +58,7 @@ for t in e.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}text"):
 	vcpus 1 to 2: 64-bit mode
 	r9  0x77
 	sample 4294967295
+	IOIO[0x60-0x64 read]
 	uart com2
 	port 0x2f8, irq 3
 	END
