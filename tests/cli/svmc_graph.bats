@@ -58,10 +58,10 @@ for t in e.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}text"):
 	vcpus 1 to 2: 64-bit mode
 	r9  0x77
 	sample 4294967295
-	IOIO[0x60-0x64 read]
 	uart com2
 	port 0x2f8, irq 3
 	END
+	grep -q "^IOIO\[0x60-0x64 read\] " words
 	! grep -q AVIC words
 }
 
