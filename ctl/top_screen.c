@@ -233,18 +233,18 @@ static void draw_detail(const struct top_view *view)
 	for (size_t i = 0; i < sorted.count; i++) {
 		const struct counter *row = &sorted.rows[i];
 
-		if (row->kind != COUNTER_EXIT || !row->count)
+		if (row->kind != COUNTER_EXIT || row->count == 0)
 			continue;
 		draw_counter(y++, row, view->seconds, whole, total);
 		for (size_t k = 0; k < sorted.count; k++) {
 			const char *parent = counter_parent(sorted.rows[k].kind);
 
-			if (parent && !strcmp(parent, row->name) && sorted.rows[k].count)
+			if (parent && !strcmp(parent, row->name) && sorted.rows[k].count > 0)
 				draw_counter(y++, &sorted.rows[k], view->seconds, whole, total);
 		}
 	}
 	for (size_t i = 0; i < sorted.count; i++) {
-		if (sorted.rows[i].kind >= COUNTER_HOST && sorted.rows[i].count)
+		if (sorted.rows[i].kind >= COUNTER_HOST && sorted.rows[i].count > 0)
 			draw_counter(y++, &sorted.rows[i], view->seconds, whole, 0);
 	}
 	free(sorted.rows);
