@@ -144,7 +144,7 @@ _Bool svmrt_mov_decode(const __u8 *insn, unsigned int count, enum svmrt_insn_mod
 	immediate = mov->immediate;
 	if (immediate)
 		return take_immediate(mov, insn + mov->length, count - mov->length);
-	mov->reg = (byte >> 3 & 7) | (p.rex & 4) << 1;
+	mov->reg = (__u8)((byte >> 3 & 7) | (p.rex & 4) << 1);
 	if (mov->reg_bytes == 1)
 		byte_reg(mov, p.rex);
 	return 1;
