@@ -394,8 +394,9 @@ static void guest_runs_svm_instructions(void)
 		{ "INVLPGA", { 0x0f, 0x01, 0xdf }, 0x7a }, { "RDPMC", { 0x0f, 0x33 }, 0x6f },
 		{ "MONITOR", { 0x0f, 0x01, 0xc8 }, 0x8a }, { "MWAIT", { 0x0f, 0x01, 0xc9 }, 0x8b },
 	};
+	enum mode mode;
 	size_t i;
-	int mode, bad;
+	int bad;
 
 	for (mode = FLAT32; mode <= LONG64; mode++) {
 		START(just_stop, mode, rules);
