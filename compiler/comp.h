@@ -27,6 +27,8 @@
 #define PART_DEVICES	(1u << 7)
 #define PART_EXITS	(1u << 8)
 #define PART_EXPECT	(1u << 9)
+#define PART_INJECT	(1u << 10)
+#define PART_TABLES	(1u << 11)
 #define PART_LAUNCH	(1u << 16)
 #define EACH_VCPU_SET	(1u << 31)	/* of a check: it runs for every set of vCPUs */
 
@@ -40,12 +42,26 @@ struct spec_region {
 	struct range range;
 };
 
-enum payload_kind { PAYLOAD_NONE, PAYLOAD_ASM, PAYLOAD_BIN, PAYLOAD_ELF, PAYLOAD_MULTIBOOT };
+enum payload_kind {
+	PAYLOAD_NONE, PAYLOAD_ASM, PAYLOAD_BIN, PAYLOAD_ELF, PAYLOAD_MULTIBOOT, PAYLOAD_LINUX,
+	PAYLOAD_PVH,
+};
+
+/* A file beside a kernel image: an initrd, or a module of a Multiboot or PVH image. */
+struct spec_module {
+	const struct node *node;	/* the file name */
+	const char *cmdline;		/* or NULL */
+	bool has_at;
+	uint64_t gpa, bytes;		/* where it goes: `at`, or where there is room */
+};
 
 struct spec_payload {
 	enum payload_kind kind;
 	const struct node *node;	/* the asm text or the file name */
-	const char *cmdline;		/* of multiboot, or NULL */
+	const char *cmdline;		/* of an image, or NULL */
+	struct range cmdline_range;
+	struct spec_module *modules;	/* of linux: the initrd alone */
+	size_t module_count, module_capacity;
 	bool has_at;
 	uint64_t gpa;			/* where it goes: `at`, or the linear address of CS:RIP */
 	struct range range;
@@ -74,10 +90,45 @@ struct vcpu_set {
 	bool *vmsa_seen;		/* by row of vmsa_fields: the spec sets it */
 	uint64_t vmsa_gpa;		/* where its VMSA is measured */
 	struct range range;		/* in a list of `vcpus` */
+	struct range event_range;	/* of the event that it begins with */
+	struct range xcr0_range, mxcsr_range;
+};
+
+/* A table of the guest that svmc builds: where it goes. */
+struct spec_table {
+	bool given, has_at;
+	uint64_t gpa;
+	struct range range;
+};
+
+struct spec_map {
+	uint64_t linear, gpa, bytes, page;	/* page 0: the largest that fits */
+	bool has_gpa;
+	unsigned int access;			/* MAP_* */
+	struct range range, access_range;
+};
+
+struct spec_descriptor {
+	uint64_t selector, attrib, base, limit;	/* as in the VMCB */
+	struct range range;
+};
+
+struct spec_gate {
+	unsigned int first, last, type;
+	uint64_t to, step, selector, dpl, ist;
+	bool has_selector;			/* else CS of vCPU 0 */
+	struct range range;
 };
 
 struct spec_cpuid { struct svmrt_cpuid_row row; bool in_set; struct range range; };
-struct spec_msr { struct svmrt_msr_row row; struct range range; };
+#define MSR_PASS_READ 1u	/* the bits of the permission map, in their order */
+#define MSR_PASS_WRITE 2u
+
+struct spec_msr {
+	struct svmrt_msr_row row;
+	uint8_t pass;			/* MSR_PASS_*: without an exit */
+	struct range range, pass_range;
+};
 struct spec_device { struct svmt_device device; uint64_t ports; struct range range; };
 
 /* One per row of the exit code table, or one of its `rules`; `range` is where the spec has it. */
@@ -107,13 +158,22 @@ struct spec {
 	struct spec_payload payload;
 	struct spec_contents *contents;
 	size_t content_count, content_capacity;
+	struct spec_table page_tables, gdt, idt;
+	struct spec_map *maps;
+	size_t map_count, map_capacity;
+	struct spec_descriptor *descriptors;
+	size_t descriptor_count, descriptor_capacity;
+	struct spec_gate *gates;
+	size_t gate_count, gate_capacity;
 	uint32_t vcpu_count;
 	struct vcpu_set *sets;		/* ascending, every vCPU in one; at least one set */
 	size_t set_count, set_capacity;
+	size_t selected;		/* number of the selected set */
 	struct svmk_vmcb *vmcb;		/* of the selected set */
 	struct svmrt_vcpu_state *state;
 	struct range *field_range;	/* by row of vmcb_fields: where the spec sets it */
 	uint32_t words_set;		/* bits: registers of `state` that the spec sets */
+	uint32_t vmcb_clean;		/* put into every VMCB at the end */
 	uint8_t *vmsa;
 	bool *vmsa_seen;
 	uint64_t *vmsa_gpa;
@@ -160,6 +220,9 @@ struct comp {
 
 /* Where the spec sets a save field, or where it names the profile that does. */
 const struct range *spec_field_range(const struct comp *c, const char *name);
+
+/* Make the vCPUs from `first` to `last` whole sets, and the sets ascending. */
+void spec_split_sets(struct comp *c, uint32_t first, uint32_t last);
 
 /* Make a set's VMCB and registers those of c->spec. */
 void spec_select_set(struct comp *c, size_t set);

@@ -5,6 +5,7 @@
 #include "checks/checks.h"
 #include "comp.h"
 #include "emit.h"
+#include "guest_tables.h"
 #include "include.h"
 #include "memory.h"
 #include "payload.h"
@@ -31,9 +32,15 @@ void comp_file_read(struct comp *c, const char *path)
 /* Memory contents depend on where the vCPU starts, so they wait for the parts to be good. */
 static void build_memory(struct comp *c)
 {
+	const unsigned int errors = c->diag.errors;
+
 	if (c->spec.bad & (PART_PROFILE | PART_MEMORY | PART_VCPUS))
 		return;
 	memory_build_tables(c);
+	if (!(c->spec.bad & PART_TABLES))
+		build_guest_tables(c);
+	if (c->diag.errors > errors)
+		c->spec.bad |= PART_TABLES;
 	if (!(c->spec.bad & PART_PAYLOAD))
 		payload_build(c);
 	launch_build(c);

@@ -144,6 +144,7 @@ static void print_all(struct decompile *d, const char *name)
 	decompile_memory(d);
 	decompile_vcpus(d);
 	decompile_control(d);
+	decompile_inject(d);
 	decompile_cpuid(d);
 	decompile_msrs(d);
 	decompile_devices(d);

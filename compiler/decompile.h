@@ -37,6 +37,7 @@ void decompile_vmsa(struct decompile *d, unsigned int depth);
 void decompile_memory(struct decompile *d);
 void decompile_vcpus(struct decompile *d);
 void decompile_control(struct decompile *d);
+void decompile_inject(struct decompile *d);
 void decompile_cpuid(struct decompile *d);
 void decompile_msrs(struct decompile *d);
 void decompile_devices(struct decompile *d);

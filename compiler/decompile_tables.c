@@ -70,21 +70,41 @@ void decompile_cpuid(struct decompile *d)
 	}
 }
 
+static void print_msr(struct decompile *d, uint32_t index)
+{
+	const struct svm_msr_info *msr = svm_msr_by_index(index);
+
+	if (msr)
+		fprintf(d->out, "%s", msr->name);
+	else
+		fprintf(d->out, "0x%" PRIx32, index);
+}
+
 void decompile_msrs(struct decompile *d)
 {
+	static const char *const passes[] = { NULL, "read", "write" };
+
 	if (d->view->msr_count)
 		fprintf(d->out, "msrs:\n");
 	for (uint32_t i = 0; i < d->view->msr_count; i++) {
 		const struct svmrt_msr_row *r = &d->view->msrs[i];
+		const unsigned int pass = dump_msr_pass(d->view, r->first);
 
-		fprintf(d->out, "  - { index: 0x%" PRIx32, r->first);
-		if (r->first != r->last)
-			fprintf(d->out, "-0x%" PRIx32, r->last);
+		fprintf(d->out, "  - { index: ");
+		print_msr(d, r->first);
+		if (r->first != r->last) {
+			fputc('-', d->out);
+			print_msr(d, r->last);
+		}
 		if (r->read == SVMRT_MSR_VALUE)
 			fprintf(d->out, ", read: 0x%" PRIx64, (uint64_t)r->value);
-		else
+		else if (pass != MSR_PASS_READ)
 			fprintf(d->out, ", read: %s", dump_msr_access(r->read));
-		fprintf(d->out, ", write: %s }\n", dump_msr_access(r->write));
+		if (pass != MSR_PASS_WRITE)
+			fprintf(d->out, ", write: %s", dump_msr_access(r->write));
+		if (pass == MSR_PASS_READ || pass == MSR_PASS_WRITE)
+			fprintf(d->out, ", pass: %s", passes[pass]);
+		fprintf(d->out, " }\n");
 	}
 }
 

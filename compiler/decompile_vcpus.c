@@ -6,6 +6,7 @@
 #include <string.h>
 #include "checks/checks.h"
 #include "decompile.h"
+#include "events.h"
 #include "flags.h"
 #include "memory.h"
 #include "number.h"
@@ -13,6 +14,7 @@
 #include "spec_read.h"
 #include "spec_tables.h"
 #include "vmsa.h"
+#include "wide.h"
 
 static uint64_t get(const struct svmk_vmcb *vmcb, const struct vmcb_field_info *f)
 {
@@ -21,6 +23,9 @@ static uint64_t get(const struct svmk_vmcb *vmcb, const struct vmcb_field_info *
 
 static bool differs(const struct decompile *d, const struct vmcb_field_info *f)
 {
+	if (f->bytes > 8)
+		return memcmp(vmcb_bytes(d->c->spec.vmcb, f->offset),
+			      vmcb_bytes(d->base->spec.vmcb, f->offset), f->bytes) != 0;
 	return get(d->c->spec.vmcb, f) != get(d->base->spec.vmcb, f);
 }
 
@@ -45,10 +50,15 @@ static bool must_tell(const struct decompile *d, const struct vmcb_field_info *f
 static void print_value(struct decompile *d, const struct vmcb_field_info *f)
 {
 	const uint64_t value = get(d->c->spec.vmcb, f);
-	char text[256], *name, *rest = text;
+	char text[2 * WIDE_MAX_BYTES + 3], *name, *rest = text;
 	uint64_t always = !strcmp(f->name, "cr0") ? 1 << 4 : !strcmp(f->name, "rflags") ? 2 : 0;
 	uint64_t named = always;
 
+	if (f->bytes > 8) {
+		wide_text(vmcb_bytes(d->c->spec.vmcb, f->offset), f->bytes, text);
+		fprintf(d->out, "%s", text);
+		return;
+	}
 	for (size_t i = 0; flags_name(f->name, i); i++)
 		named |= flags_bit(f->name, i);
 	if (!has_flags(f->name) || value & ~named || (value & always) != always) {
@@ -148,6 +158,16 @@ static void print_words(struct decompile *d, unsigned int depth)
 	for (unsigned int i = 0; i < 4; i++)
 		print_word(d, dr[i], state->dr[i], base->dr[i], depth);
 	print_word(d, "xcr0", state->xcr0, base->xcr0, depth);
+	for (size_t i = 0; fxsave_register(i); i++) {
+		const struct fxsave_register *reg = fxsave_register(i);
+		char text[40];
+
+		if (!memcmp(state->fxsave + reg->offset, base->fxsave + reg->offset, reg->bytes))
+			continue;
+		wide_text(state->fxsave + reg->offset, reg->bytes, text);
+		indent(d, depth);
+		fprintf(d->out, "%s: %s\n", reg->name, text);
+	}
 }
 
 /* Registers of the selected set under `head`, which is left out with them when none is told. */
@@ -228,13 +248,42 @@ void decompile_control(struct decompile *d)
 	for (size_t i = 0; i < vmcb_field_count; i++) {
 		const struct vmcb_field_info *f = &vmcb_fields[i];
 
-		if (!control_takes_field(f) || !differs(d, f))
+		if (!control_takes_field(f) || !differs(d, f) || (!strcmp(f->name, "EVENTINJ") &&
+		    event_has_words(get(d->c->spec.vmcb, f))))
 			continue;
 		fprintf(d->out, begun ? "  " : "control:\n  ");
 		begun = true;
 		for (const char *p = f->name; *p; p++)
 			fputc(tolower((unsigned char)*p), d->out);
-		fprintf(d->out, ": 0x%" PRIx64 "\n", get(d->c->spec.vmcb, f));
+		fprintf(d->out, ": ");
+		print_value(d, f);
+		fputc('\n', d->out);
+	}
+}
+
+/* Events of sets, as far as `inject` has words for them; others are in `control`. */
+void decompile_inject(struct decompile *d)
+{
+	const struct spec *spec = &d->c->spec;
+	bool begun = false;
+
+	for (size_t i = 0; i < spec->set_count; i++) {
+		const struct vcpu_set *set = &spec->sets[i];
+		const uint64_t event = vmcb_get_EVENTINJ(set->vmcb);
+
+		if (!event_has_words(event))
+			continue;
+		fprintf(d->out, begun ? "" : "inject:\n");
+		begun = true;
+		fprintf(d->out, "  - { vcpu: %" PRIu32, set->first);
+		if (set->first != set->last)
+			fprintf(d->out, "-%" PRIu32, set->last);
+		fprintf(d->out, ", type: %s", event_type_name(EVENT_TYPE(event)));
+		if (EVENT_TYPE(event) != EVENT_NMI)
+			fprintf(d->out, ", vector: %u", EVENT_VECTOR(event));
+		if (event & EVENT_EV)
+			fprintf(d->out, ", error: 0x%" PRIx64, event >> 32);
+		fprintf(d->out, " }\n");
 	}
 }
 

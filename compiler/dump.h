@@ -21,6 +21,12 @@ void dump_fields(const struct svmk_vmcb *vmcb,
 		 void (*show)(void *argument, const struct vmcb_field_info *field, uint64_t value),
 		 void *argument);
 
+/* The same for fields of more than 64 bits, in hexadecimal. */
+void dump_wide_fields(const struct svmk_vmcb *vmcb,
+		      void (*show)(void *argument, const struct vmcb_field_info *field,
+				   const char *value),
+		      void *argument);
+
 /* Call `show` for every intercept that is set. */
 void dump_intercepts(const struct svmk_vmcb *vmcb,
 		     void (*show)(void *argument, const struct svm_intercept_info *row),
@@ -46,5 +52,9 @@ const char *dump_rule_access(const struct svmrt_exit_rule *rule);
 bool dump_rule_value(const struct svmrt_exit_rule *rule);
 /* "0x80" or "0x60-0x64". */
 void dump_rule_range(const struct svmrt_exit_rule *rule, char text[48]);
+const char *dump_msr_name(uint32_t index);	/* "" if it has none */
+
+/* What the permission map lets pass without an exit: bit 0 reads, bit 1 writes. */
+unsigned int dump_msr_pass(const struct svmt_view *view, uint32_t index);
 
 #endif

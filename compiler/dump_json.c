@@ -2,7 +2,9 @@
 /* The machine form of svmc dump: one JSON object, 64-bit values as hex strings. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include "dump.h"
+#include "wide.h"
 
 static void add_hex(cJSON *object, const char *name, uint64_t value)
 {
@@ -25,6 +27,11 @@ static void show_field(void *argument, const struct vmcb_field_info *field, uint
 	add_hex(argument, field->name, value);
 }
 
+static void show_wide(void *argument, const struct vmcb_field_info *field, const char *value)
+{
+	cJSON_AddStringToObject(argument, field->name, value);
+}
+
 static void show_intercept(void *argument, const struct svm_intercept_info *row)
 {
 	cJSON_AddItemToArray(argument, cJSON_CreateString(row->name));
@@ -33,7 +40,7 @@ static void show_intercept(void *argument, const struct svm_intercept_info *row)
 static void add_state(cJSON *vcpu, const struct svmrt_vcpu_state *state)
 {
 	cJSON *regs = cJSON_AddObjectToObject(vcpu, "regs");
-	char name[8];
+	char name[8], text[40];
 
 	for (unsigned int i = 0; i < 16; i++)
 		if (state->gpr[i])
@@ -44,11 +51,18 @@ static void add_state(cJSON *vcpu, const struct svmrt_vcpu_state *state)
 			add_hex(regs, name, state->dr[i]);
 	}
 	add_hex(regs, "xcr0", state->xcr0);
+	for (size_t i = 0; fxsave_register(i); i++) {
+		const struct fxsave_register *reg = fxsave_register(i);
+
+		wide_text(state->fxsave + reg->offset, reg->bytes, text);
+		if (strcmp(text, "0x0"))
+			cJSON_AddStringToObject(regs, reg->name, text);
+	}
 }
 
 static void add_vcpus(cJSON *root, const struct svmt_view *view)
 {
-	cJSON *list = cJSON_AddArrayToObject(root, "vcpus");
+	cJSON *list = cJSON_AddArrayToObject(root, "vcpus"), *fields;
 	struct svmk_vmcb vmcb;
 
 	for (uint32_t i = 0; i < view->vcpu_count; i++) {
@@ -61,7 +75,9 @@ static void add_vcpus(cJSON *root, const struct svmt_view *view)
 					"run" : "wait-sipi");
 		dump_vmcb(view, i, &vmcb);
 		dump_intercepts(&vmcb, show_intercept, cJSON_AddArrayToObject(vcpu, "intercepts"));
-		dump_fields(&vmcb, show_field, cJSON_AddObjectToObject(vcpu, "vmcb"));
+		fields = cJSON_AddObjectToObject(vcpu, "vmcb");
+		dump_fields(&vmcb, show_field, fields);
+		dump_wide_fields(&vmcb, show_wide, fields);
 		if (!view->vmsas) {
 			add_state(vcpu, dump_state(view, i));
 			continue;
@@ -121,6 +137,8 @@ static void add_msrs(cJSON *root, const struct svmt_view *view)
 
 		add_hex(row, "first", r->first);
 		add_hex(row, "last", r->last);
+		if (r->first == r->last && *dump_msr_name(r->first))
+			cJSON_AddStringToObject(row, "name", dump_msr_name(r->first));
 		cJSON_AddStringToObject(row, "read", dump_msr_access(r->read));
 		cJSON_AddStringToObject(row, "write", dump_msr_access(r->write));
 		add_hex(row, "value", r->value);

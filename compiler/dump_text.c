@@ -4,6 +4,7 @@
 #include <string.h>
 #include "dump.h"
 #include "flags.h"
+#include "wide.h"
 
 struct printer {
 	FILE *out;
@@ -24,6 +25,11 @@ static void show_field(void *argument, const struct vmcb_field_info *field, uint
 	fprintf(p->out, "\n");
 }
 
+static void show_wide(void *argument, const struct vmcb_field_info *field, const char *value)
+{
+	fprintf(argument, "    %-22s %s  %s\n", field->name, value, field->meaning);
+}
+
 static void show_intercept(void *argument, const struct svm_intercept_info *row)
 {
 	struct printer *p = argument;
@@ -39,8 +45,7 @@ static void show_intercept(void *argument, const struct svm_intercept_info *row)
 
 static void show_state(FILE *out, const struct svmrt_vcpu_state *state)
 {
-	uint16_t fcw;
-	uint32_t mxcsr;
+	char text[40];
 
 	for (unsigned int i = 0; i < 16; i++)
 		if (state->gpr[i])
@@ -49,10 +54,14 @@ static void show_state(FILE *out, const struct svmrt_vcpu_state *state)
 	for (unsigned int i = 0; i < 4; i++)
 		if (state->dr[i])
 			fprintf(out, "    dr%-20u 0x%" PRIx64 "\n", i, (uint64_t)state->dr[i]);
-	memcpy(&fcw, state->fxsave, sizeof(fcw));
-	memcpy(&mxcsr, state->fxsave + 24, sizeof(mxcsr));
-	fprintf(out, "    %-22s 0x%" PRIx64 "\n    %-22s 0x%x\n    %-22s 0x%" PRIx32 "\n", "xcr0",
-		(uint64_t)state->xcr0, "fcw", fcw, "mxcsr", mxcsr);
+	fprintf(out, "    %-22s 0x%" PRIx64 "\n", "xcr0", (uint64_t)state->xcr0);
+	for (size_t i = 0; fxsave_register(i); i++) {
+		const struct fxsave_register *reg = fxsave_register(i);
+
+		wide_text(state->fxsave + reg->offset, reg->bytes, text);
+		if (strcmp(text, "0x0"))
+			fprintf(out, "    %-22s %s\n", reg->name, text);
+	}
 }
 
 static void show_vcpus(FILE *out, const struct svmt_view *view)
@@ -76,6 +85,7 @@ static void show_vcpus(FILE *out, const struct svmt_view *view)
 		dump_intercepts(&vmcb, show_intercept, &p);
 		fprintf(out, "\n  vmcb fields that are not zero:\n");
 		dump_fields(&vmcb, show_field, &p);
+		dump_wide_fields(&vmcb, show_wide, out);
 		if (view->vmsas) {
 			fprintf(out,
 				"  vmsa, measured at 0x%" PRIx64 ", fields that are not zero:\n",
@@ -101,18 +111,30 @@ static void show_memory(FILE *out, const struct svmt_view *view)
 			(uint64_t)view->runs[i].gpa, view->runs[i].pages, view->runs[i].blob_page);
 }
 
+/* "0x1b" or "APIC_BASE" */
+static void show_msr(FILE *out, uint32_t msr)
+{
+	if (*dump_msr_name(msr))
+		fprintf(out, "%s", dump_msr_name(msr));
+	else
+		fprintf(out, "0x%" PRIx32, msr);
+}
+
 static void show_msrpm(FILE *out, const struct svmt_view *view)
 {
 	static const uint32_t bases[] = { 0, 0xc0000000, 0xc0010000 };
+	static const char *const passes[] = { NULL, " (read)", " (write)", "" };
 
 	fprintf(out, "msrs without an exit:");
 	for (uint32_t range = 0; range < 3; range++)
 		for (uint32_t i = 0; i < 0x2000; i++) {
-			unsigned int bits = view->msrpm[range * 0x800 + i / 4] >> 2 * (i % 4) & 3;
+			const unsigned int pass = dump_msr_pass(view, bases[range] + i);
 
-			if (bits != 3)
-				fprintf(out, " 0x%" PRIx32 "%s", bases[range] + i,
-					bits == 0 ? "" : bits == 1 ? " (write)" : " (read)");
+			if (!pass)
+				continue;
+			fputc(' ', out);
+			show_msr(out, bases[range] + i);
+			fprintf(out, "%s", passes[pass]);
 		}
 	fprintf(out, "\n");
 }
@@ -137,6 +159,8 @@ static void show_tables(FILE *out, const struct svmt_view *view)
 		fprintf(out, "msr 0x%" PRIx32, r->first);
 		if (r->first != r->last)
 			fprintf(out, "-0x%" PRIx32, r->last);
+		else if (*dump_msr_name(r->first))
+			fprintf(out, " %s", dump_msr_name(r->first));
 		fprintf(out, " read %s", dump_msr_access(r->read));
 		if (r->read == SVMRT_MSR_VALUE)
 			fprintf(out, " 0x%" PRIx64, (uint64_t)r->value);

@@ -2,6 +2,8 @@
 /* Walks over a VMCB by the tables, shared by both forms of dump. */
 #include <string.h>
 #include "dump.h"
+#include "svmfeatures.h"
+#include "wide.h"
 
 void dump_vmcb(const struct svmt_view *view, uint32_t vcpu, struct svmk_vmcb *vmcb)
 {
@@ -29,6 +31,24 @@ void dump_fields(const struct svmk_vmcb *vmcb,
 	}
 }
 
+void dump_wide_fields(const struct svmk_vmcb *vmcb,
+		      void (*show)(void *argument, const struct vmcb_field_info *field,
+				   const char *value),
+		      void *argument)
+{
+	char text[2 * WIDE_MAX_BYTES + 3];
+
+	for (size_t i = 0; i < vmcb_field_count; i++) {
+		const struct vmcb_field_info *f = &vmcb_fields[i];
+
+		if (f->bytes <= 8 || f->bytes > WIDE_MAX_BYTES || (!f->save && f->offset < 6 * 4) ||
+		    field_is_zero(vmcb, f))
+			continue;
+		wide_text(vmcb_bytes(vmcb, f->offset), f->bytes, text);
+		show(argument, f, text);
+	}
+}
+
 void dump_intercepts(const struct svmk_vmcb *vmcb,
 		     void (*show)(void *argument, const struct svm_intercept_info *row),
 		     void *argument)
@@ -48,4 +68,25 @@ const char *dump_msr_access(uint8_t access)
 	static const char *const names[] = { "gp", "value", "ignore", "store" };
 
 	return access < 4 ? names[access] : "?";
+}
+
+const char *dump_msr_name(uint32_t index)
+{
+	const struct svm_msr_info *msr = svm_msr_by_index(index);
+
+	return msr ? msr->name : "";
+}
+
+/* APM volume 2, 15.11: three ranges of 0x2000 MSRs, two bits each. */
+unsigned int dump_msr_pass(const struct svmt_view *view, uint32_t index)
+{
+	static const uint32_t bases[] = { 0, 0xc0000000, 0xc0010000 };
+
+	for (uint32_t range = 0; range < 3; range++) {
+		const uint32_t i = index - bases[range];
+
+		if (i < 0x2000)
+			return 3u & ~((unsigned int)view->msrpm[range * 0x800 + i / 4] >> 2 * (i % 4));
+	}
+	return 0;
 }

@@ -9,12 +9,9 @@
 #include <string.h>
 #include "emit.h"
 #include "emit_parts.h"
+#include "svmfeatures.h"
 #include "profile.h"
 #include "svmt_write.h"
-
-#define EDX_NPT (1u << 0)
-#define EDX_PAUSE_FILTER (1u << 10)
-#define EDX_PAUSE_THRESHOLD (1u << 12)
 
 /* JSON text in arena memory; takes the object. */
 static const char *print_json(struct comp *c, cJSON *object, uint64_t *bytes)
@@ -43,14 +40,14 @@ static const char *meta(struct comp *c, uint64_t *bytes)
 	return text;
 }
 
-/* What the host must have: nested paging always, the rest as far as the spec uses it. */
-static void require_features(const struct spec *spec, struct svmt_features *features)
+/* What the host must have: nested paging always, the rest as far as a vCPU uses it. */
+static void require_features(struct comp *c, struct svmt_features *features)
 {
-	features->svm_edx = EDX_NPT;
-	if (vmcb_get_PAUSE_FILTER_COUNT(spec->vmcb))
-		features->svm_edx |= EDX_PAUSE_FILTER;
-	if (vmcb_get_PAUSE_FILTER_THRESHOLD(spec->vmcb))
-		features->svm_edx |= EDX_PAUSE_THRESHOLD;
+	for (size_t i = 0; i < c->spec.set_count; i++) {
+		spec_select_set(c, i);
+		features->svm_edx |= features_of_vmcb(c);
+	}
+	spec_select_set(c, 0);
 }
 
 static void add(struct svmt_part *parts, unsigned int *count, uint32_t type, const void *data,
@@ -89,7 +86,7 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	uint64_t memory_bytes, vcpus_bytes, vmsas_bytes = 0, bytes;
 	unsigned int count = 0;
 
-	require_features(&c->spec, &features);
+	require_features(c, &features);
 	vcpus = emit_vcpus(c, &pool, &vcpus_bytes);
 	if (c->spec.launch.head.kind)
 		vmsas = emit_vmsas(c, &pool, &vmsas_bytes);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The MSR permission map (APM volume 2, 15.11): two bits an MSR, read then write, set for an exit.
- * Clear only for MSRs that VMLOAD and VMSAVE switch, and not for those that the spec has a row for.
+ * Clear only for MSRs that VMLOAD and VMSAVE switch; for those that the spec has a row for, as far as
+ * it says `pass`.
  */
 #include <string.h>
 #include "emit_parts.h"
+#include "spec_tables.h"
 
 #define MSRPM_BYTES 8192u
 
@@ -25,12 +27,21 @@ static uint32_t bit_of(uint32_t msr)
 	return 2 * msr;
 }
 
-static bool has_row(const struct spec *spec, uint32_t msr)
+bool msr_is_switched(uint32_t msr)
+{
+	for (size_t i = 0; i < sizeof(switched_msrs) / sizeof(switched_msrs[0]); i++)
+		if (switched_msrs[i] == msr)
+			return true;
+	return false;
+}
+
+/* MSR_PASS_* of a switched MSR: both, unless a row says otherwise. */
+static unsigned int passes(const struct spec *spec, uint32_t msr)
 {
 	for (size_t i = 0; i < spec->msr_count; i++)
 		if (msr >= spec->msrs[i].row.first && msr <= spec->msrs[i].row.last)
-			return true;
-	return false;
+			return spec->msrs[i].pass;
+	return MSR_PASS_READ | MSR_PASS_WRITE;
 }
 
 const void *emit_msrpm(struct comp *c, uint64_t *bytes)
@@ -39,10 +50,10 @@ const void *emit_msrpm(struct comp *c, uint64_t *bytes)
 
 	memset(map, 0xff, MSRPM_BYTES);
 	for (size_t i = 0; i < sizeof(switched_msrs) / sizeof(switched_msrs[0]); i++) {
-		uint32_t bit = bit_of(switched_msrs[i]);
+		const uint32_t bit = bit_of(switched_msrs[i]);
+		const unsigned int clear = passes(&c->spec, switched_msrs[i]);
 
-		if (!has_row(&c->spec, switched_msrs[i]))
-			map[bit / 8] = (uint8_t)(map[bit / 8] & ~(3u << bit % 8));
+		map[bit / 8] = (uint8_t)(map[bit / 8] & ~(clear << bit % 8));
 	}
 	*bytes = MSRPM_BYTES;
 	return map;

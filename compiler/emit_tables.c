@@ -59,12 +59,12 @@ const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes)
 
 	for (size_t i = 0; i < c->spec.set_count; i++) {
 		const struct vcpu_set *set = &c->spec.sets[i];
-		const struct svmt_vcpu row = {
-			.kind = c->spec.launch.head.kind ? SVMT_VCPU_CONFIDENTIAL : SVMT_VCPU_PLAIN,
-			.start = SVMT_START_RUN,
-			.vmcb_page = pool_add(pool, vmcb_page(c, set)),
-			.state_page = pool_add(pool, (const uint8_t *)set->state),
-		};
+		struct svmt_vcpu row = { .start = SVMT_START_RUN };
+
+		row.kind = c->spec.launch.head.kind ? SVMT_VCPU_CONFIDENTIAL : SVMT_VCPU_PLAIN;
+		vmcb_set_VMCB_CLEAN(set->vmcb, c->spec.vmcb_clean);
+		row.vmcb_page = pool_add(pool, vmcb_page(c, set));
+		row.state_page = pool_add(pool, (const uint8_t *)set->state);
 
 		for (uint32_t j = set->first; j <= set->last; j++)
 			rows[j] = row;
@@ -86,10 +86,13 @@ const void *emit_cpuid(struct comp *c, uint64_t *bytes)
 const void *emit_msrs(struct comp *c, uint64_t *bytes)
 {
 	struct svmrt_msr_row *rows = arena_alloc(&c->arena, c->spec.msr_count * sizeof(*rows));
+	size_t count = 0;
 
+	/* What passes both ways never exits. */
 	for (size_t i = 0; i < c->spec.msr_count; i++)
-		rows[i] = c->spec.msrs[i].row;
-	*bytes = c->spec.msr_count * sizeof(*rows);
+		if (c->spec.msrs[i].pass != (MSR_PASS_READ | MSR_PASS_WRITE))
+			rows[count++] = c->spec.msrs[i].row;
+	*bytes = count * sizeof(*rows);
 	return rows;
 }
 

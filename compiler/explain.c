@@ -93,7 +93,10 @@ static void show_field_spec(FILE *out, const struct vmcb_field_info *field)
 	else if (!field->save && field->offset < 6 * 4)
 		say(out, "spec", "control: { intercepts: [ +NAME, -NAME ] }");
 	else
-		say(out, "spec", "no key: svmrt.ko decides it, and wants zero in a template");
+		say(out, "spec", "no key: the hypervisor decides it, and a template has zero there");
+	if ((vcpus_take_field(field) || control_takes_field(field)) &&
+	    !svmrt_takes_field(field) && !svmrt_takes_save_field(field))
+		say(out, "svmrt.ko", "refuses a template that sets it: it decides itself");
 }
 
 static void show_field(FILE *out, const struct vmcb_field_info *field)
@@ -166,9 +169,9 @@ static void show_intercept(FILE *out, const struct svm_intercept_info *row)
 	say(out, "feature", row->feature);
 	say(out, "forced", force_text(row));
 	say(out, "safety", row->safety);
-	if (!control_takes_intercept(row))
-		say(out, "spec", "no key: svmrt.ko does not take it from a template");
-	else if (row->force == SVM_FORCE_ALWAYS)
+	if (!svmrt_takes_intercept(row))
+		say(out, "svmrt.ko", "refuses a template that sets it");
+	if (row->force == SVM_FORCE_ALWAYS)
 		say(out, "spec", "always set; control: { intercepts: [ ... ] } cannot remove it");
 	else
 		fprintf(out, "  %-10s control: { intercepts: [ +%s ] } or [ -%s ]\n", "spec",
@@ -198,6 +201,18 @@ static void show_exit(FILE *out, const struct svm_exit_info *row)
 			row->name);
 	else
 		say(out, "spec", "no key: a code of the GHCB protocol or of #VC, never of a VMCB");
+}
+
+static void show_msr(FILE *out, const struct svm_msr_info *msr)
+{
+	fprintf(out, "%s: MSR 0x%" PRIx32 "\n", msr->name, msr->index);
+	say(out, "meaning", msr->meaning);
+	say(out, "source", msr->source);
+	say(out, "guest", msr_is_switched(msr->index) ?
+		"has it without an exit, unless a row of `msrs` says otherwise" :
+		"#GP, unless a row of `msrs` answers");
+	fprintf(out, "  %-10s msrs: [ { index: %s, read: VALUE, write: ignore } ]\n", "spec",
+		msr->name);
 }
 
 static const struct check *find_check(const char *name)
@@ -255,6 +270,7 @@ static const struct rule *find_rule(const char *id)
 unsigned int explain(FILE *out, const char *name)
 {
 	const char *bare = strncasecmp(name, "VMEXIT_", 7) ? name : name + 7;
+	const char *bare_msr = strncasecmp(name, "MSR_", 4) ? name : name + 4;
 	const struct rule *rule = find_rule(name);
 	const struct check *check = rule ? NULL : find_check(name);
 	uint64_t code = 0;
@@ -284,6 +300,11 @@ unsigned int explain(FILE *out, const char *name)
 			begin(out, count++);
 			show_exit(out, &svm_exits[i]);
 		}
+	for (size_t i = 0; i < svm_msr_count; i++)
+		if (!strcasecmp(svm_msrs[i].name, bare_msr) || (number && svm_msrs[i].index == code)) {
+			begin(out, count++);
+			show_msr(out, &svm_msrs[i]);
+		}
 	if (rule || check)
 		begin(out, count++);
 	if (rule)
@@ -307,6 +328,8 @@ const char *explain_nearest(const char *name)
 		suggest_offer(&suggest, svm_intercepts[i].name);
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
 		suggest_offer(&suggest, svm_exits[i].name);
+	for (size_t i = 0; i < svm_msr_count; i++)
+		suggest_offer(&suggest, svm_msrs[i].name);
 	for (size_t i = 0; i < RULE_COUNT; i++)
 		suggest_offer(&suggest, rules[i].id);
 	for (size_t i = 0; (check = check_next(i)) != NULL; i++)

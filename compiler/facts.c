@@ -132,6 +132,8 @@ void facts_msrs(struct facts *facts, const struct svmt_view *view)
 
 		if (r->last != r->first)
 			name = arena_printf(facts->arena, "%s-0x%" PRIx32, name, r->last);
+		else if (*dump_msr_name(r->first))
+			name = arena_printf(facts->arena, "%s %s", name, dump_msr_name(r->first));
 		if (r->read == SVMRT_MSR_VALUE)
 			facts_add(facts, name, "", "read 0x%" PRIx64 ", write %s",
 				  (uint64_t)r->value, dump_msr_access(r->write));

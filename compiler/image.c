@@ -26,7 +26,7 @@ bool image_error(struct comp *c, const struct image *image, uint64_t offset, con
  */
 static uint64_t entry_address(const struct comp *c, const struct image *image)
 {
-	if (!memory_is_identity(c))
+	if (!memory_is_identity(c) || image->entry_is_physical)
 		return image->entry;
 	for (size_t i = 0; i < image->count; i++) {
 		const struct image_segment *s = &image->segments[i];
@@ -82,4 +82,45 @@ bool image_place(struct comp *c, const struct image *image)
 	}
 	spec_select_set(c, 0);
 	return good;
+}
+
+void image_set_register(struct comp *c, unsigned int gpr, uint64_t value)
+{
+	for (size_t i = 0; i < c->spec.set_count; i++)
+		if (!(c->spec.sets[i].words_set & 1u << gpr))
+			c->spec.sets[i].state->gpr[gpr] = value;
+}
+
+bool image_place_modules(struct comp *c, const struct image *image)
+{
+	const uint64_t limit = image->modules_end;
+	struct spec_payload *payload = &c->spec.payload;
+
+	for (size_t i = 0; i < payload->module_count; i++) {
+		struct spec_module *m = &payload->modules[i];
+		const char *what = arena_printf(&c->arena, "%s %s", payload->kind == PAYLOAD_LINUX ?
+						"the initrd" : "the module", m->node->text);
+		const uint8_t *data = payload_read_beside(c, m->node, PAYLOAD_MAX_BYTES, &m->bytes);
+
+		if (!data)
+			return false;
+		if (!m->bytes) {
+			diag_error(&c->diag, &m->node->range, "%s is empty; leave it out", what);
+			return false;
+		}
+		if (!m->has_at && !memory_find_room(&c->spec, m->bytes, limit, &m->gpa)) {
+			diag_error(&c->diag, &m->node->range, "%s (0x%" PRIx64 " bytes) finds no "
+				   "room in RAM below 0x%" PRIx64 " beside %s; make a region of "
+				   "`memory` larger", what, m->bytes, limit, image->name);
+			return false;
+		}
+		if (m->gpa > limit || m->bytes > limit - m->gpa) {
+			diag_error(&c->diag, &m->node->range, "%s (0x%" PRIx64 " bytes) at 0x%"
+				   PRIx64 " ends above 0x%" PRIx64 ", the highest place that %s "
+				   "takes; move it", what, m->bytes, m->gpa, limit, image->name);
+			return false;
+		}
+		memory_add(c, what, m->gpa, data, m->bytes, &m->node->range);
+	}
+	return true;
 }

@@ -23,6 +23,8 @@ struct image {
 	struct image_segment *segments;
 	size_t count, capacity;
 	uint64_t entry;			/* virtual address */
+	bool entry_is_physical;
+	uint64_t modules_end;		/* the highest address of a module, plus 1 */
 };
 
 /* "NAME, offset 0x..: what is wrong and the rule". Returns false. */
@@ -33,6 +35,19 @@ bool image_error(struct comp *c, const struct image *image, uint64_t offset, con
 /* Fill segments and entry from a static ELF image. False after a message. */
 bool image_read_elf(struct comp *c, struct image *image);
 
+/*
+ * Offset and size of the contents of an ELF note; *bytes is 0 when there is none. The image was
+ * read. False after a message.
+ */
+bool image_elf_note(struct comp *c, const struct image *image, const char *name, uint32_t type,
+		    uint64_t *offset, uint64_t *bytes);
+
+/* An ELF image with the note that says where PVH begins. */
+bool image_read_pvh(struct comp *c, struct image *image);
+
+/* The kernel of a bzImage, for the 64-bit boot protocol; where it goes depends on `memory`. */
+bool image_read_linux(struct comp *c, struct image *image);
+
 /* The same from the header of a Multiboot 1 image, which may have an ELF header besides. */
 bool image_read_multiboot(struct comp *c, struct image *image);
 
@@ -42,7 +57,24 @@ bool image_read_multiboot(struct comp *c, struct image *image);
  */
 bool image_place(struct comp *c, const struct image *image);
 
-/* Put the Multiboot information structure into memory and its address into RBX of every vCPU. */
-bool multiboot_add_info(struct comp *c, const struct range *where, const char *cmdline);
+/*
+ * Read the payload's modules and put them into memory, as high as there is room below modules_end.
+ * False after a message.
+ */
+bool image_place_modules(struct comp *c, const struct image *image);
+
+/*
+ * What an image finds beside itself, built after its modules were placed: the Multiboot
+ * information and PVH's start information (their address is in RBX of every vCPU), and the zero
+ * page of Linux (in RSI).
+ */
+bool multiboot_add_info(struct comp *c, const struct image *image);
+bool pvh_add_info(struct comp *c, const struct image *image);
+bool linux_add_info(struct comp *c, const struct image *image);
+
+/* Set a general register (0 is RAX) of every vCPU whose register the spec does not set. */
+void image_set_register(struct comp *c, unsigned int gpr, uint64_t value);
+
+enum { IMAGE_RBX = 3, IMAGE_RSI = 6 };
 
 #endif

@@ -127,6 +127,51 @@ static bool add_segment(struct comp *c, struct image *image, uint64_t at, const 
 	return true;
 }
 
+/* One note of a PT_NOTE segment, whose bytes lie in the file: name and contents padded to 4. */
+static bool next_note(const struct image *image, uint64_t *at, uint64_t end, Elf64_Nhdr *note,
+		      uint64_t *contents)
+{
+	if (end - *at < sizeof(*note))
+		return false;
+	memcpy(note, image->data + *at, sizeof(*note));
+	*contents = *at + sizeof(*note) + ((uint64_t)note->n_namesz + 3) / 4 * 4;
+	*at = *contents + ((uint64_t)note->n_descsz + 3) / 4 * 4;
+	return *contents <= end && note->n_descsz <= end - *contents;
+}
+
+bool image_elf_note(struct comp *c, const struct image *image, const char *name, uint32_t type,
+		    uint64_t *offset, uint64_t *bytes)
+{
+	const struct elf_header header = read_header(image);
+
+	*bytes = 0;
+	for (uint16_t i = 0; i < header.phnum; i++) {
+		const uint64_t at = header.phoff + i * PHENTSIZE(image);
+		const Elf64_Phdr segment = read_segment(image, at);
+		uint64_t note_at = segment.p_offset, note_end, contents;
+		Elf64_Nhdr note;
+
+		if (segment.p_type != PT_NOTE)
+			continue;
+		if (note_at > image->bytes || segment.p_filesz > image->bytes - note_at)
+			return image_error(c, image, at, "notes of 0x%" PRIx64 " bytes at 0x%"
+					   PRIx64 " do not fit the file of 0x%" PRIx64 " bytes",
+					   segment.p_filesz, note_at, image->bytes);
+		note_end = note_at + segment.p_filesz;
+		while (note_at < note_end &&
+		       next_note(image, &note_at, note_end, &note, &contents)) {
+			if (note.n_type != type || note.n_namesz != strlen(name) + 1 ||
+			    memcmp(image->data + contents - (note.n_namesz + 3) / 4 * 4, name,
+				   note.n_namesz))
+				continue;
+			*offset = contents;
+			*bytes = note.n_descsz;
+			return true;
+		}
+	}
+	return true;
+}
+
 bool image_read_elf(struct comp *c, struct image *image)
 {
 	struct elf_header header;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Multiboot 1 (specification 0.6.96): the header that an image has in its first 8 KiB, and the
- * information structure that it finds in EBX. Modules, video modes and symbols are not provided; an
- * image that cannot do without is refused.
+ * information structure that it finds in EBX. Video modes and symbols are not provided; an image
+ * that cannot do without is refused.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include "image.h"
 #include "memory.h"
@@ -125,22 +124,19 @@ struct multiboot_mmap {
 	uint32_t type;			/* 1: RAM */
 };
 
+struct multiboot_module {
+	uint32_t begin, end, cmdline, reserved;	/* end is behind the last byte */
+};
+
 #define INFO_MEMORY (1u << 0)
 #define INFO_CMDLINE (1u << 2)
+#define INFO_MODULES (1u << 3)
 #define INFO_MMAP (1u << 6)
 #define INFO_LOADER (1u << 9)
 #define LOWER_END 0xa0000u
 #define UPPER_BEGIN 0x100000u
-#define STATE_RBX 3
 
 static const char loader[] = "svmkit";
-
-static int compare_region(const void *a, const void *b)
-{
-	const struct spec_region *x = a, *y = b;
-
-	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
-}
 
 /* KiB of RAM without a gap from `begin` to at most `end`; the regions ascend. */
 static uint32_t ram_kib(const struct spec_region *regions, size_t count, uint64_t begin,
@@ -169,41 +165,78 @@ static void fill_mmap(uint8_t *out, const struct spec_region *regions, size_t co
 	}
 }
 
-bool multiboot_add_info(struct comp *c, const struct range *where, const char *cmdline)
+/* Texts behind the structures; returns the address of the copy. */
+static uint64_t add_text(uint8_t *block, size_t *used, uint64_t gpa, const char *text)
 {
+	const size_t at = *used;
+
+	memcpy(block + at, text, strlen(text) + 1);
+	*used += strlen(text) + 1;
+	return gpa + at;
+}
+
+static size_t texts_bytes(const struct spec_payload *payload, const char *cmdline)
+{
+	size_t bytes = sizeof(loader) + strlen(cmdline) + 1;
+
+	for (size_t i = 0; i < payload->module_count; i++)
+		if (payload->modules[i].cmdline)
+			bytes += strlen(payload->modules[i].cmdline) + 1;
+	return bytes;
+}
+
+static void fill_modules(const struct spec_payload *payload, uint8_t *block, size_t at,
+			 size_t *used, uint64_t gpa)
+{
+	for (size_t i = 0; i < payload->module_count; i++) {
+		const struct spec_module *m = &payload->modules[i];
+		const struct multiboot_module row = {
+			.begin = (uint32_t)m->gpa, .end = (uint32_t)(m->gpa + m->bytes),
+			.cmdline = m->cmdline ? (uint32_t)add_text(block, used, gpa, m->cmdline) : 0,
+		};
+
+		memcpy(block + at + i * sizeof(row), &row, sizeof(row));
+	}
+}
+
+bool multiboot_add_info(struct comp *c, const struct image *image)
+{
+	const struct spec_payload *payload = &c->spec.payload;
+	const char *cmdline = payload->cmdline ? payload->cmdline : "";
+	const struct spec_region *regions = memory_sorted(c);
 	const size_t count = c->spec.region_count;
 	const size_t mmap_bytes = count * sizeof(struct multiboot_mmap);
-	const size_t text_at = sizeof(struct multiboot_info) + mmap_bytes;
-	const size_t bytes = text_at + sizeof(loader) + strlen(cmdline) + 1;
+	const size_t mods_at = sizeof(struct multiboot_info) + mmap_bytes;
+	size_t used = mods_at + payload->module_count * sizeof(struct multiboot_module);
+	const size_t bytes = used + texts_bytes(payload, cmdline);
 	const uint64_t pages = (bytes + SVMT_PAGE_BYTES - 1) / SVMT_PAGE_BYTES;
 	const uint64_t gpa = memory_below_tables(&c->spec, pages);
-	struct spec_region *regions = arena_alloc(&c->arena, count * sizeof(*regions));
 	uint8_t *block = arena_alloc(&c->arena, bytes);
 	struct multiboot_info info = {
 		.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER,
 		.mmap_length = (uint32_t)mmap_bytes,
 		.mmap_addr = (uint32_t)(gpa + sizeof(info)),
-		.boot_loader_name = (uint32_t)(gpa + text_at),
-		.cmdline = (uint32_t)(gpa + text_at + sizeof(loader)),
 	};
 
 	if (!gpa) {
-		diag_error(&c->diag, where, "the Multiboot information (%" PRIu64 " pages) goes to "
-			   "the end of the first RAM region, below the descriptor table, and does "
-			   "not fit; make the region larger", pages);
+		diag_error(&c->diag, image->where, "the Multiboot information (%" PRIu64 " pages) "
+			   "goes to the end of the first RAM region, below the descriptor table, "
+			   "and does not fit; make the region larger", pages);
 		return false;
 	}
-	memcpy(regions, c->spec.regions, count * sizeof(*regions));
-	qsort(regions, count, sizeof(*regions), compare_region);
 	info.mem_lower = ram_kib(regions, count, 0, LOWER_END);
 	info.mem_upper = ram_kib(regions, count, UPPER_BEGIN, 1ULL << 32);
+	info.boot_loader_name = (uint32_t)add_text(block, &used, gpa, loader);
+	info.cmdline = (uint32_t)add_text(block, &used, gpa, cmdline);
+	if (payload->module_count) {
+		info.flags |= INFO_MODULES;
+		info.mods_count = (uint32_t)payload->module_count;
+		info.mods_addr = (uint32_t)(gpa + mods_at);
+		fill_modules(payload, block, mods_at, &used, gpa);
+	}
 	memcpy(block, &info, sizeof(info));
 	fill_mmap(block + sizeof(info), regions, count);
-	memcpy(block + text_at, loader, sizeof(loader));
-	memcpy(block + text_at + sizeof(loader), cmdline, strlen(cmdline) + 1);
-	memory_add(c, "the Multiboot information", gpa, block, bytes, where);
-	for (size_t i = 0; i < c->spec.set_count; i++)
-		if (!(c->spec.sets[i].words_set & 1u << STATE_RBX))
-			c->spec.sets[i].state->gpr[STATE_RBX] = gpa;
+	memory_add(c, "the Multiboot information", gpa, block, bytes, image->where);
+	image_set_register(c, IMAGE_RBX, gpa);
 	return true;
 }

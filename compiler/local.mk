@@ -7,13 +7,18 @@ libsvmc_a_SOURCES = \
 	compiler/checks/checks.c compiler/checks/checks.h \
 	compiler/checks/control.c \
 	compiler/checks/devices.c \
+	compiler/checks/events.c \
 	compiler/checks/exits.c \
+	compiler/checks/intercepts.c \
 	compiler/checks/launch.c \
 	compiler/checks/memory.c \
 	compiler/checks/payload.c \
 	compiler/checks/save.c \
+	compiler/checks/tables.c \
 	compiler/checks/warn.c \
 	compiler/checks/warnings.c \
+	compiler/build_descriptors.c \
+	compiler/build_pages.c \
 	compiler/comp.h \
 	compiler/compile.c \
 	compiler/depfile.c compiler/depfile.h \
@@ -22,9 +27,11 @@ libsvmc_a_SOURCES = \
 	compiler/emit_memory.c \
 	compiler/emit_msrpm.c \
 	compiler/emit_tables.c \
+	compiler/events.h \
 	compiler/exit_defaults.c \
 	compiler/firmware.c compiler/firmware.h \
 	compiler/flags.c compiler/flags.h \
+	compiler/guest_tables.h \
 	compiler/igvm.c compiler/igvm.h \
 	compiler/igvm_convert.h \
 	compiler/igvm_export.c \
@@ -33,7 +40,9 @@ libsvmc_a_SOURCES = \
 	compiler/igvm_reader.h \
 	compiler/image.c compiler/image.h \
 	compiler/image_elf.c \
+	compiler/image_linux.c \
 	compiler/image_multiboot.c \
+	compiler/image_pvh.c \
 	compiler/include.c compiler/include.h \
 	compiler/launch.c compiler/launch.h \
 	compiler/launch_names.c \
@@ -52,17 +61,23 @@ libsvmc_a_SOURCES = \
 	compiler/spec_confidential.c \
 	compiler/spec_control.c \
 	compiler/spec_cpuid.c \
+	compiler/spec_descriptors.c \
 	compiler/spec_devices.c \
 	compiler/spec_exits.c compiler/spec_exits.h compiler/spec_exit_rules.c \
 	compiler/spec_expect.c \
+	compiler/spec_inject.c \
 	compiler/spec_memory.c \
 	compiler/spec_msrs.c \
+	compiler/spec_pages.c \
 	compiler/spec_payload.c \
 	compiler/spec_segments.c compiler/segments.h \
 	compiler/spec_vcpus.c \
+	compiler/svmfeatures.c compiler/svmfeatures.h \
 	compiler/svmc.h \
 	compiler/tool.c compiler/tool.h \
 	compiler/vars.c compiler/vars.h \
+	compiler/walk.c \
+	compiler/wide.c compiler/wide.h \
 	lib/json_b64.c lib/json_b64.h \
 	compiler/yaml.c
 
@@ -140,7 +155,7 @@ SCRIPT_TESTS += tests/cli/confidential.bats tests/cli/igvm.bats tests/cli/svmc_p
 EXTRA_DIST += tests/cli/confidential.py tests/cli/igvm.py
 EXTRA_DIST += tools/gen-fields.py tests/cli/row_specs.py tests/cli/svmt_page.py
 EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
-EXTRA_DIST += tests/golden tests/e2e/specs schemas/svmspec.schema.json
+EXTRA_DIST += tests/golden tests/e2e/specs tests/e2e/images.bats tests/images schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
 
 if HAVE_CMOCKA

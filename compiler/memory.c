@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where things are in guest memory, and the tables that a profile has svmc build there. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include "memory.h"
 #include "profile.h"
@@ -40,7 +41,8 @@ uint64_t memory_entry(const struct spec *spec)
 bool memory_is_identity(const struct comp *c)
 {
 	return !(vmcb_get_CR0(c->spec.vmcb) & CR0_PG) ||
-	       (c->spec.profile->builds_page_tables && !spec_sets_field(c, "cr3"));
+	       (c->spec.profile->builds_page_tables && !c->spec.page_tables.given &&
+		!spec_sets_field(c, "cr3"));
 }
 
 bool memory_entry_is_physical(const struct comp *c)
@@ -73,8 +75,7 @@ static void put64(uint8_t *page, size_t offset, uint64_t value)
 	memcpy(page + offset, &value, sizeof(value));
 }
 
-/* APM volume 2, 4.7: a descriptor from the VMCB's form of the segment (packed attributes). */
-static uint64_t descriptor(uint64_t base, uint64_t limit, uint64_t attrib)
+uint64_t memory_descriptor(uint64_t base, uint64_t limit, uint64_t attrib)
 {
 	if (attrib & 0x800)	/* G: the limit counts pages */
 		limit >>= 12;
@@ -97,28 +98,32 @@ static void build_page_tables(struct comp *c, uint64_t gpa, const struct range *
 	memory_add(c, "the page tables", gpa, page, 3u * SVMT_PAGE_BYTES, range);
 }
 
-/* The profile's selectors: 8 code, 0x10 data, 0x18 TSS (16 bytes, of which 32-bit mode uses 8). */
-static void build_gdt(struct comp *c, uint64_t gpa, const struct range *range)
+/* At the profile's selectors, the TSS last (16 bytes, of which 32-bit mode uses 8). */
+static void build_profile_gdt(struct comp *c, uint64_t gpa, const struct range *range)
 {
 	uint8_t *page = arena_alloc(&c->arena, SVMT_PAGE_BYTES);
 	const struct svmk_vmcb *vmcb = c->spec.vmcb;
 
-	put64(page, 0x08, descriptor(vmcb_get_CS_BASE(vmcb), vmcb_get_CS_LIMIT(vmcb),
-				     vmcb_get_CS_ATTRIB(vmcb)));
-	put64(page, 0x10, descriptor(vmcb_get_DS_BASE(vmcb), vmcb_get_DS_LIMIT(vmcb),
-				     vmcb_get_DS_ATTRIB(vmcb)));
-	put64(page, 0x18, descriptor(gpa + TSS_OFFSET, 0x67, vmcb_get_TR_ATTRIB(vmcb)));
+	put64(page, profile_get(c->spec.profile, "cs.selector"),
+	      memory_descriptor(vmcb_get_CS_BASE(vmcb), vmcb_get_CS_LIMIT(vmcb),
+			 vmcb_get_CS_ATTRIB(vmcb)));
+	put64(page, profile_get(c->spec.profile, "ds.selector"),
+	      memory_descriptor(vmcb_get_DS_BASE(vmcb), vmcb_get_DS_LIMIT(vmcb),
+			 vmcb_get_DS_ATTRIB(vmcb)));
+	put64(page, profile_get(c->spec.profile, "tr.selector"),
+	      memory_descriptor(gpa + TSS_OFFSET, 0x67, vmcb_get_TR_ATTRIB(vmcb)));
 	memory_add(c, "the descriptor table", gpa, page, TSS_OFFSET + 0x68, range);
 }
 
 static bool wants_tables(const struct comp *c)
 {
-	return c->spec.profile->builds_page_tables && !spec_sets_field(c, "cr3");
+	return c->spec.profile->builds_page_tables && !c->spec.page_tables.given &&
+	       !spec_sets_field(c, "cr3");
 }
 
 static bool wants_gdt(const struct comp *c)
 {
-	return c->spec.profile->builds_gdt && !spec_sets_field(c, "gdtr.base");
+	return c->spec.profile->builds_gdt && !c->spec.gdt.given && !spec_sets_field(c, "gdtr.base");
 }
 
 /* Point the selected vCPUs at the tables, as far as the spec does not set them itself. */
@@ -131,7 +136,7 @@ static void point_at_tables(struct comp *c, uint64_t tables, uint64_t gdt)
 	if (!wants_gdt(c))
 		return;
 	vmcb_set_GDTR_BASE(vmcb, gdt);
-	vmcb_set_GDTR_LIMIT(vmcb, 0x27);
+	vmcb_set_GDTR_LIMIT(vmcb, profile_get(c->spec.profile, "tr.selector") + 0xf);
 	if (!spec_sets_field(c, "tr.base"))
 		vmcb_set_TR_BASE(vmcb, gdt + TSS_OFFSET);
 }
@@ -169,6 +174,71 @@ uint64_t memory_below_tables(const struct spec *spec, uint64_t pages)
 	return 0;
 }
 
+/* End of the region, as far as it lies below `limit`; regions that wrap are refused later. */
+static uint64_t end_below(const struct spec_region *r, uint64_t limit)
+{
+	const uint64_t end = r->bytes > UINT64_MAX - r->gpa ? r->gpa : r->gpa + r->bytes;
+
+	return end < limit ? end : limit;
+}
+
+/* The contents that share a page with `bytes` bytes at `gpa`, or NULL. */
+static const struct spec_contents *in_the_way(const struct spec *spec, uint64_t gpa, uint64_t bytes)
+{
+	const uint64_t page = SVMT_PAGE_BYTES - 1;
+
+	for (size_t i = 0; i < spec->content_count; i++) {
+		const struct spec_contents *x = &spec->contents[i];
+		const uint64_t end = x->gpa + x->bytes < x->gpa ? UINT64_MAX : x->gpa + x->bytes;
+
+		if ((x->gpa & ~page) < gpa + bytes && end > gpa)
+			return x;
+	}
+	return NULL;
+}
+
+bool memory_find_room(const struct spec *spec, uint64_t bytes, uint64_t limit, uint64_t *gpa)
+{
+	const uint64_t page = SVMT_PAGE_BYTES - 1;
+	bool found = false;
+
+	bytes = (bytes + page) & ~page;
+	for (size_t i = 0; i < spec->region_count; i++) {
+		const struct spec_region *r = &spec->regions[i];
+		uint64_t end = end_below(r, limit) & ~page;
+
+		while (r->kind == SVMT_RAM && end >= r->gpa && end - r->gpa >= bytes) {
+			const struct spec_contents *x = in_the_way(spec, end - bytes, bytes);
+
+			if (!x) {
+				if (!found || end - bytes > *gpa)
+					*gpa = end - bytes;
+				found = true;
+				break;
+			}
+			end = x->gpa & ~page;
+		}
+	}
+	return found;
+}
+
+static int compare_region(const void *a, const void *b)
+{
+	const struct spec_region *x = a, *y = b;
+
+	return x->gpa < y->gpa ? -1 : x->gpa > y->gpa;
+}
+
+const struct spec_region *memory_sorted(struct comp *c)
+{
+	const size_t bytes = c->spec.region_count * sizeof(struct spec_region);
+	struct spec_region *regions = arena_alloc(&c->arena, bytes);
+
+	memcpy(regions, c->spec.regions, bytes);
+	qsort(regions, c->spec.region_count, sizeof(*regions), compare_region);
+	return regions;
+}
+
 /* One copy for all vCPUs; the descriptors are those of the first vCPU that wants them. */
 void memory_build_tables(struct comp *c)
 {
@@ -181,7 +251,7 @@ void memory_build_tables(struct comp *c)
 		if (wants_tables(c) && !tables && gpa)
 			build_page_tables(c, gpa, &c->spec.profile_range);
 		if (wants_gdt(c) && !gdt && gpa)
-			build_gdt(c, gdt_gpa, &c->spec.profile_range);
+			build_profile_gdt(c, gdt_gpa, &c->spec.profile_range);
 		tables |= wants_tables(c);
 		gdt |= wants_gdt(c);
 		point_at_tables(c, gpa, gdt_gpa);

@@ -17,13 +17,16 @@ bool memory_is_64bit_code(const struct spec *spec);
 /* Linear address of CS:RIP. */
 uint64_t memory_entry(const struct spec *spec);
 
-/* Whether linear addresses are physical ones: paging off, or svmc's own identity map of 1 GiB. */
+/* Whether linear addresses are physical ones: paging off, or the profile's own identity map. */
 bool memory_is_identity(const struct comp *c);
 
 /* Whether the linear address of CS:RIP is a physical one. */
 bool memory_entry_is_physical(const struct comp *c);
 
-/* Build the tables and point GDTR, TR and CR3 at them, unless the spec sets those itself. */
+/* APM volume 2, 4.7: a descriptor from the VMCB's form of the segment (packed attributes). */
+uint64_t memory_descriptor(uint64_t base, uint64_t limit, uint64_t attrib);
+
+/* Build the profile's tables and point GDTR, TR and CR3 at them, unless the spec sets those itself. */
 void memory_build_tables(struct comp *c);
 
 /* Note that `data` is in guest memory at the start; it is not copied. */
@@ -33,6 +36,15 @@ void memory_add(struct comp *c, const char *what, uint64_t gpa, const uint8_t *d
 /* The same, and the rest of `bytes` bytes is zero; only the data cost memory. */
 void memory_add_padded(struct comp *c, const char *what, uint64_t gpa, const uint8_t *data,
 		       uint64_t data_bytes, uint64_t bytes, const struct range *range);
+
+/*
+ * The highest place in RAM of `bytes` bytes that begins on a page, ends at or below `limit` and
+ * shares no page with what is in memory so far. False when there is none.
+ */
+bool memory_find_room(const struct spec *spec, uint64_t bytes, uint64_t limit, uint64_t *gpa);
+
+/* Copy of the regions in ascending order, in arena memory. */
+const struct spec_region *memory_sorted(struct comp *c);
 
 /* Place of `pages` pages in front of the profile's tables, or 0 when the region is too small. */
 uint64_t memory_below_tables(const struct spec *spec, uint64_t pages);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "guest_tables.h"
 #include "image.h"
 #include "memory.h"
 #include "payload.h"
@@ -88,51 +89,75 @@ const uint8_t *payload_read_own(struct comp *c, const char *path, const char *sh
 	return data;
 }
 
-static const uint8_t *read_payload(struct comp *c, const struct spec_payload *payload,
+const uint8_t *payload_read_beside(struct comp *c, const struct node *node, uint64_t limit,
 				   uint64_t *bytes)
 {
-	const char *path = payload->node->text;
+	const char *path = node->text;
 
 	if (*path != '/')
-		path = arena_printf(&c->arena, "%s/%s", comp_directory(c, &payload->node->range),
-				    path);
-	return payload_read_file(c, path, payload->node->text, &payload->node->range,
-				 PAYLOAD_MAX_BYTES, bytes);
+		path = arena_printf(&c->arena, "%s/%s", comp_directory(c, &node->range), path);
+	return payload_read_file(c, path, node->text, &node->range, limit, bytes);
 }
 
-static void build_image(struct comp *c, const struct spec_payload *payload)
-{
-	struct image image = { .name = payload->node->text, .where = &payload->node->range };
-	bool multiboot = payload->kind == PAYLOAD_MULTIBOOT;
+static const struct image_kind {
+	enum payload_kind kind;
+	const char *profile;		/* that hands over as the image wants it, or NULL */
+	const char *what;
+	bool (*read)(struct comp *c, struct image *image);
+	bool (*add_info)(struct comp *c, const struct image *image);
+} image_kinds[] = {
+	{ PAYLOAD_ELF, NULL, "an ELF image", image_read_elf, NULL },
+	{ PAYLOAD_MULTIBOOT, "multiboot", "a Multiboot image", image_read_multiboot,
+	  multiboot_add_info },
+	{ PAYLOAD_LINUX, "linux64", "a Linux kernel", image_read_linux, linux_add_info },
+	{ PAYLOAD_PVH, "pvh", "a PVH image", image_read_pvh, pvh_add_info },
+};
 
-	if (multiboot && strcmp(c->spec.profile->name, "multiboot")) {
-		diag_error(&c->diag, image.where, "a Multiboot image begins in the state of the "
-			   "profile multiboot, but the spec extends %s; extend multiboot, or a "
-			   "file profile that does", c->spec.profile->name);
+static const struct image_kind *find_image_kind(enum payload_kind kind)
+{
+	for (size_t i = 0; i < sizeof(image_kinds) / sizeof(image_kinds[0]); i++)
+		if (image_kinds[i].kind == kind)
+			return &image_kinds[i];
+	return NULL;
+}
+
+static void build_image(struct comp *c, const struct spec_payload *payload,
+			const struct image_kind *kind)
+{
+	struct image image = {
+		.name = payload->node->text, .where = &payload->node->range,
+		.modules_end = 1ULL << 32,
+	};
+
+	if (kind->profile && strcmp(c->spec.profile->name, kind->profile)) {
+		diag_error(&c->diag, image.where, "%s begins in the state of the profile %s, but "
+			   "the spec extends %s; extend %s, or a file profile that does",
+			   kind->what, kind->profile, c->spec.profile->name, kind->profile);
 		diag_note(&c->diag, &c->spec.profile_range, "the profile is named here");
 		return;
 	}
-	image.data = read_payload(c, payload, &image.bytes);
-	if (!image.data)
-		return;
-	if (!(multiboot ? image_read_multiboot : image_read_elf)(c, &image) ||
-	    !image_place(c, &image))
-		return;
-	if (multiboot)
-		multiboot_add_info(c, image.where, payload->cmdline ? payload->cmdline : "");
+	image.data = payload_read_beside(c, payload->node, PAYLOAD_MAX_BYTES, &image.bytes);
+	if (image.data && kind->read(c, &image) && image_place(c, &image) &&
+	    image_place_modules(c, &image) && kind->add_info)
+		kind->add_info(c, &image);
 }
 
 static void build_bytes(struct comp *c, struct spec_payload *payload)
 {
+	uint64_t bytes = 0, link = payload->gpa, gpa;
 	const uint8_t *data;
-	uint64_t bytes = 0;
+	unsigned int access;
 
 	if (!payload->has_at)
-		payload->gpa = memory_entry(&c->spec);
+		link = payload->gpa = memory_entry(&c->spec);
+	/* Where the page tables put the first instruction, if they are known and say so. */
+	if (!payload->has_at && !memory_is_identity(c) &&
+	    walk(c, link, &gpa, &access) == WALK_MAPPED)
+		payload->gpa = gpa;
 	if (payload->kind == PAYLOAD_BIN)
-		data = read_payload(c, payload, &bytes);
+		data = payload_read_beside(c, payload->node, PAYLOAD_MAX_BYTES, &bytes);
 	else
-		data = payload_assemble(c, payload->node, payload->gpa,
+		data = payload_assemble(c, payload->node, link,
 					c->spec.profile->code_bits, &bytes);
 	if (!data)
 		return;
@@ -148,9 +173,10 @@ static void build_bytes(struct comp *c, struct spec_payload *payload)
 void payload_build(struct comp *c)
 {
 	struct spec_payload *payload = &c->spec.payload;
+	const struct image_kind *kind = find_image_kind(payload->kind);
 
-	if (payload->kind == PAYLOAD_ELF || payload->kind == PAYLOAD_MULTIBOOT)
-		build_image(c, payload);
+	if (kind)
+		build_image(c, payload, kind);
 	else if (payload->kind != PAYLOAD_NONE)
 		build_bytes(c, payload);
 }

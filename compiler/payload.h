@@ -15,6 +15,10 @@ void payload_build(struct comp *c);
 const uint8_t *payload_assemble(struct comp *c, const struct node *node, uint64_t gpa,
 				unsigned int code_bits, uint64_t *bytes);
 
+/* Read the file that a node names, relative to the directory of the spec that names it. */
+const uint8_t *payload_read_beside(struct comp *c, const struct node *node, uint64_t limit,
+				   uint64_t *bytes);
+
 /*
  * Read the regular file `path` of at most `limit` bytes; `shown` is its name in messages and
  * `where` the spec's place that names it. NULL after a message.

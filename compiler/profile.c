@@ -2,6 +2,7 @@
 /* Applying a profile, and the one place that knows where a register of vcpus.state lives. */
 #include <string.h>
 #include "profile.h"
+#include "wide.h"
 
 const struct profile *profile_find(const char *name)
 {
@@ -28,6 +29,16 @@ static bool find_in_vmsa(struct comp *c, const char *name, struct register_place
 	return true;
 }
 
+uint64_t profile_get(const struct profile *profile, const char *field)
+{
+	uint64_t value = 0;
+
+	for (const struct profile_value *v = profile->values; v->field; v++)
+		if (!strcmp(v->field, field))
+			value = v->value;
+	return value;
+}
+
 bool register_find(struct comp *c, const char *name, struct register_place *place)
 {
 	struct svmrt_vcpu_state *state = c->spec.state;
@@ -39,8 +50,8 @@ bool register_find(struct comp *c, const char *name, struct register_place *plac
 	if (field) {
 		place->field = field;
 		place->bits = field->bytes * 8u;
-		/* Reserved ranges and tables wider than a register have no name in the language. */
-		return field->bytes <= 8 && field->loaded_by != VMCB_BY_NOTHING;
+		/* Reserved ranges have no name in the language. */
+		return field->loaded_by != VMCB_BY_NOTHING;
 	}
 	for (unsigned int i = 0; i < 16; i++)
 		if (!strcmp(svmrt_gpr_name[i], name))
@@ -49,7 +60,15 @@ bool register_find(struct comp *c, const char *name, struct register_place *plac
 		place->word = &state->dr[name[2] - '0'];
 	if (!strcmp(name, "xcr0"))
 		place->word = &state->xcr0;
-	return place->word != NULL;
+	for (size_t i = 0; fxsave_register(i); i++) {
+		const struct fxsave_register *reg = fxsave_register(i);
+
+		if (strcmp(reg->name, name))
+			continue;
+		place->bytes = &state->fxsave[reg->offset];
+		place->bits = reg->bytes * 8u;
+	}
+	return place->word || place->bytes;
 }
 
 void register_set(struct comp *c, const struct register_place *place, uint64_t value)

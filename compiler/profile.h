@@ -31,6 +31,9 @@ extern const struct profile *const profiles[];	/* NULL ends it */
 
 const struct profile *profile_find(const char *name);
 
+/* The profile's own value of a register; 0 when it is not listed. */
+uint64_t profile_get(const struct profile *profile, const char *field);
+
 /* Intercepts that every profile sets besides the forced ones, by name; NULL ends it. */
 extern const char *const profile_intercepts[];
 
@@ -41,11 +44,13 @@ void profile_apply(struct comp *c);
 struct register_place {
 	const struct vmcb_field_info *field;	/* in the VMCB, or NULL */
 	__u64 *word;				/* in the register page, or NULL */
+	__u8 *bytes;				/* likewise, of the x87 and SSE state, or NULL */
 	const struct vmsa_field_info *vmsa;	/* in the VMSA page of a confidential guest */
 	unsigned int bits;
 };
 
 bool register_find(struct comp *c, const char *name, struct register_place *place);
+/* The two below are for fields and words of at most 64 bits. */
 void register_set(struct comp *c, const struct register_place *place, uint64_t value);
 uint64_t register_get(const struct comp *c, const struct register_place *place);
 

@@ -56,6 +56,33 @@ static const struct profile_value multiboot_values[] = {
 	{ NULL, 0 },
 };
 
+/* RSI is the address of the zero page, RIP 0x200 behind the loaded kernel: image_linux.c has both. */
+static const struct profile_value linux64_values[] = {
+	COMMON,
+	{ "cr0", 0x80010033 },		/* PG WP NE ET MP PE */
+	{ "cr4", 0x20 },		/* PAE */
+	{ "efer", 0x1500 },		/* SVME LMA LME */
+	SEGMENT("cs", 0x10, 0xa9b, 0xffffffff, 0),	/* __BOOT_CS */
+	SEGMENT("ds", 0x18, 0xc93, 0xffffffff, 0),	/* __BOOT_DS */
+	SEGMENT("es", 0x18, 0xc93, 0xffffffff, 0), SEGMENT("ss", 0x18, 0xc93, 0xffffffff, 0),
+	SEGMENT("fs", 0x18, 0xc93, 0xffffffff, 0), SEGMENT("gs", 0x18, 0xc93, 0xffffffff, 0),
+	SEGMENT("tr", 0x20, 0x8b, 0x67, 0),
+	{ "rip", 0x1000200 },
+	{ NULL, 0 },
+};
+
+/* EBX is the address of the start information; the guest brings its own descriptor table. */
+static const struct profile_value pvh_values[] = {
+	COMMON,
+	{ "cr0", 0x11 },		/* ET PE: all else is clear */
+	{ "efer", 0x1000 },		/* SVME */
+	SEGMENT("cs", 0x08, 0xc9b, 0xffffffff, 0),
+	FLAT_DATA("ds"), FLAT_DATA("es"), FLAT_DATA("ss"), FLAT_DATA("fs"), FLAT_DATA("gs"),
+	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),
+	{ "rip", 0x100000 },
+	{ NULL, 0 },
+};
+
 static const struct profile_value real16_values[] = {
 	COMMON,
 	{ "cr0", 0x10 },		/* ET */
@@ -72,6 +99,22 @@ static const struct profile_value real16_values[] = {
 static const struct profile_value apm_reset_values[] = {
 	COMMON,
 	{ "cr0", 0x60000010 },		/* CD NW ET */
+	{ "efer", 0x1000 },
+	SEGMENT("cs", 0xf000, 0x9b, 0xffff, 0xffff0000),
+	REAL_DATA("ds"), REAL_DATA("es"), REAL_DATA("ss"), REAL_DATA("fs"), REAL_DATA("gs"),
+	SEGMENT("tr", 0, 0x83, 0xffff, 0), SEGMENT("ldtr", 0, 0x82, 0xffff, 0),
+	{ "gdtr.limit", 0xffff }, { "idtr.limit", 0xffff },
+	{ "rip", 0xfff0 },
+	{ NULL, 0 },
+};
+
+/*
+ * The same table, column INIT. What INIT leaves as it was (CR0.CD and NW, the x87 and SSE state) is
+ * here that of a system that runs: caches on, x87 as after FINIT.
+ */
+static const struct profile_value apm_init_values[] = {
+	COMMON,
+	{ "cr0", 0x10 },		/* ET */
 	{ "efer", 0x1000 },
 	SEGMENT("cs", 0xf000, 0x9b, 0xffff, 0xffff0000),
 	REAL_DATA("ds"), REAL_DATA("es"), REAL_DATA("ss"), REAL_DATA("fs"), REAL_DATA("gs"),
@@ -119,8 +162,30 @@ static const struct profile apm_reset = {
 	.code_bits = 16, .fcw = 0x40, .ftw = 0xff, .values = apm_reset_values,
 };
 
+static const struct profile apm_init = {
+	.name = "apm-init", .as_of = "2026-11",
+	.summary = "processor state after INIT of a running system: caches on; RDX is 0",
+	.source = "APM volume 2, table 14-1, column INIT",
+	.code_bits = 16, .fcw = 0x37f, .ftw = 0, .values = apm_init_values,
+};
+
+static const struct profile linux64 = {
+	.name = "linux64", .as_of = "2026-11",
+	.summary = "what a loader hands to Linux in 64-bit mode: first GiB identity mapped",
+	.source = "Linux, Documentation/arch/x86/boot.rst, 64-bit boot protocol (2.12 and later)",
+	.code_bits = 64, .builds_gdt = true, .builds_page_tables = true,
+	.fcw = 0x37f, .ftw = 0, .values = linux64_values,
+};
+
+static const struct profile pvh = {
+	.name = "pvh", .as_of = "2026-11",
+	.summary = "what a loader hands to a PVH image: 32-bit protected mode, flat, paging off",
+	.source = "Xen, docs/misc/pvh, x86/HVM direct boot ABI",
+	.code_bits = 32, .fcw = 0x37f, .ftw = 0, .values = pvh_values,
+};
+
 const struct profile *const profiles[] = {
-	&long64, &prot32, &real16, &apm_reset, &multiboot, NULL,
+	&long64, &prot32, &real16, &apm_reset, &apm_init, &multiboot, &linux64, &pvh, NULL,
 };
 
 /* Rows that facts/intercepts.csv recommends, what a guest must not find missing, and VMMCALL. */

@@ -19,6 +19,9 @@ bool read_number(struct comp *c, const struct node *node, const char *what, unsi
 /* "N" or "FIRST-LAST" of numbers with less than 64 bits. */
 bool read_span(struct comp *c, const struct node *node, const char *what, unsigned int bits,
 	       uint64_t *first, uint64_t *last);
+/* The same, where each end may be the name of an MSR. */
+bool read_msr_span(struct comp *c, const struct node *node, const char *what, uint32_t *first,
+		   uint32_t *last);
 bool read_bool(struct comp *c, const struct node *node, const char *what, bool *value);
 /* A scalar's text, at least one character. */
 bool read_text(struct comp *c, const struct node *node, const char *what, const char **text);

@@ -16,6 +16,7 @@ static const struct map {
 } maps[] = {
 	{ "region", &memory_region_keys, NULL },
 	{ "payload", &payload_map_keys, NULL },
+	{ "module", &module_keys, NULL }, { "initrd", &initrd_keys, NULL },
 	{ "segment", &segment_keys, "{\"oneOf\":[{\"required\":[\"hex\"]},"
 		"{\"required\":[\"base64\"]},{\"required\":[\"file\"]}]}" },
 	{ "vcpus", &vcpus_keys, NULL }, { "vcpus_item", &vcpus_item_keys, NULL },
@@ -24,6 +25,12 @@ static const struct map {
 	{ "device", &device_keys, "{\"oneOf\":[{\"required\":[\"uart\"]},"
 		"{\"required\":[\"debug_exit\"],\"maxProperties\":1}]}" },
 	{ "exit", &exit_keys, NULL }, { "exit_rule", &exit_rule_keys, NULL },
+	{ "page_tables", &page_tables_keys, NULL }, { "page_map", &page_map_keys, NULL },
+	{ "gdt", &gdt_keys, NULL },
+	{ "gdt_entry", &gdt_entry_keys, "{\"oneOf\":[{\"required\":[\"kind\"]},"
+		"{\"required\":[\"attrib\"]}]}" },
+	{ "idt", &idt_keys, NULL }, { "idt_gate", &idt_gate_keys, NULL },
+	{ "injection", &inject_keys, NULL },
 	{ "expect", &expect_keys, NULL },
 	{ "event", &expect_event_keys,
 		"{\"dependentRequired\":{\"mask\":[\"info1\"],\"mask2\":[\"info2\"]}}" },
@@ -69,7 +76,7 @@ static void merge(cJSON *map, const char *rules)
  */
 static void add_forms(cJSON *map)
 {
-	static const char *const others[] = { "at", "cmdline" };
+	static const char *const others[] = { "at", "cmdline", "initrd", "modules" };
 	cJSON *forms = cJSON_AddArrayToObject(map, "oneOf"), *none = cJSON_CreateObject();
 	cJSON *any = cJSON_AddArrayToObject(cJSON_AddObjectToObject(none, "not"), "anyOf");
 

@@ -6,12 +6,14 @@
 #include <ctype.h>
 #include <string.h>
 #include "flags.h"
+#include "guest_tables.h"
 #include "profile.h"
 #include "read.h"
 #include "schema.h"
 #include "spec_read.h"
 #include "spec_tables.h"
 #include "vmsa.h"
+#include "wide.h"
 
 #define NUMBER "(0x[0-9a-fA-F]+(_[0-9a-fA-F]+)*|0|[1-9][0-9]*(_[0-9]+)*)"
 
@@ -72,6 +74,10 @@ static void add_scalars(cJSON *defs)
 		cJSON_AddItemToArray(choice, schema_ref("number_text"));
 		cJSON_AddItemToArray(choice, schema_ref("variable"));
 	}
+	choice = add_choice(defs, "wide");
+	add_integer(choice, 64);
+	cJSON_AddItemToArray(choice, schema_ref("number_text"));
+	cJSON_AddItemToArray(choice, schema_ref("variable"));
 	choice = add_choice(defs, "size");
 	add_integer(choice, 64);
 	cJSON_AddItemToArray(choice, string_pattern("^" NUMBER "(KiB|MiB|GiB)?$"));
@@ -126,7 +132,8 @@ static cJSON *add_map(cJSON *defs, const char *name)
 
 static const char *number_of(unsigned int bits)
 {
-	return bits <= 8 ? "number8" : bits <= 16 ? "number16" : bits <= 32 ? "number32" : "size";
+	return bits <= 8 ? "number8" : bits <= 16 ? "number16" : bits <= 32 ? "number32" :
+	       bits <= 64 ? "size" : "wide";
 }
 
 /* A list of the register's bit names, behind one of `signs`. */
@@ -211,6 +218,8 @@ static void add_state(cJSON *defs)
 		add_register(state, others[i], 64);
 		cJSON_AddItemToObject(regs, others[i], schema_ref("number64"));
 	}
+	for (size_t i = 0; fxsave_register(i); i++)
+		add_register(state, fxsave_register(i)->name, fxsave_register(i)->bytes * 8u);
 	for (size_t i = 0; i < vmcb_field_count; i++) {
 		if (!vcpus_take_field(&vmcb_fields[i]))
 			continue;
@@ -231,8 +240,6 @@ static void add_control(cJSON *defs)
 	names = add_enum(add_choice(list, "items"));
 	for (size_t i = 0; i < svm_intercept_count; i++)
 		for (const char *sign = "+-"; *sign; sign++) {
-			if (*sign == '+' && !control_takes_intercept(&svm_intercepts[i]))
-				continue;
 			snprintf(text, sizeof(text), "%c%s", *sign, svm_intercepts[i].name);
 			add_name(names, text);
 		}
@@ -245,8 +252,8 @@ static void add_control(cJSON *defs)
 		for (; f->name[length] && length < sizeof(text) - 1; length++)
 			text[length] = (char)tolower((unsigned char)f->name[length]);
 		text[length] = 0;
-		cJSON_AddItemToObject(control, text, schema_ref(f->hi - f->lo < 63 ?
-			number_of(f->hi - f->lo + 1u) : "number64"));
+		cJSON_AddItemToObject(control, text, schema_ref(f->bytes > 8 ? "wide" :
+			f->hi - f->lo < 63 ? number_of(f->hi - f->lo + 1u) : "number64"));
 	}
 }
 
@@ -257,6 +264,27 @@ static void add_profiles(cJSON *defs)
 	for (size_t i = 0; profiles[i]; i++)
 		add_name(names, profiles[i]->name);
 	cJSON_AddItemToArray(choice, string_pattern("/|\\.ya?ml$"));
+}
+
+static void add_words(cJSON *defs, const char *name, const char *(*next)(size_t index))
+{
+	cJSON *names = add_enum(add_choice(defs, name));
+	const char *word;
+
+	for (size_t i = 0; (word = next(i)) != NULL; i++)
+		add_name(names, word);
+}
+
+/* An MSR's number or name, or a range of them; an editor completes from the names. */
+static void add_msrs(cJSON *defs)
+{
+	cJSON *choice = add_choice(defs, "msr_span"), *names = add_enum(choice);
+
+	for (size_t i = 0; i < svm_msr_count; i++)
+		add_name(names, svm_msrs[i].name);
+	add_integer(choice, 32);
+	cJSON_AddItemToArray(choice, string_pattern("^" NUMBER "$|^(" NUMBER
+		"|[A-Z][A-Z0-9_]*)-(" NUMBER "|[A-Z][A-Z0-9_]*)$"));
 }
 
 static void add_rules(cJSON *defs)
@@ -277,6 +305,9 @@ void schema_add_names(cJSON *defs)
 
 	add_scalars(defs);
 	add_profiles(defs);
+	add_msrs(defs);
+	add_words(defs, "descriptor_kind", descriptor_kind_name);
+	add_words(defs, "gate_kind", gate_kind_name);
 	add_rules(defs);
 	add_policy(defs);
 	add_control(defs);

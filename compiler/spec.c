@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The top level of a spec: version, name, profile, then every part over the profile. */
+#include <stdlib.h>
 #include <string.h>
+#include "guest_tables.h"
 #include "profile.h"
 #include "read.h"
 #include "segments.h"
@@ -110,6 +112,10 @@ static const struct key keys[] = {
 	/* Each set of vCPUs begins as a copy of what the profile and `control` made. */
 	{ "control", spec_read_control, false, PART_CONTROL },
 	{ "vcpus", spec_read_vcpus, false, PART_VCPUS },
+	{ "inject", spec_read_inject, false, PART_INJECT },
+	{ "page_tables", spec_read_page_tables, false, PART_TABLES },
+	{ "gdt", spec_read_gdt, false, PART_TABLES },
+	{ "idt", spec_read_idt, false, PART_TABLES },
 	{ "payload", spec_read_payload, true, PART_PAYLOAD },
 	{ "segments", spec_read_segments, false, PART_PAYLOAD },
 	{ "cpuid", spec_read_cpuid, false, PART_CPUID },
@@ -143,6 +149,9 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 		memcpy(set.state, from->state, sizeof(*set.state));
 		memcpy(set.field_range, from->field_range, ranges_bytes);
 		set.words_set = from->words_set;
+		set.event_range = from->event_range;
+		set.xcr0_range = from->xcr0_range;
+		set.mxcsr_range = from->mxcsr_range;
 		set.vmsa_gpa = from->vmsa_gpa;
 	}
 	if (from && from->vmsa) {
@@ -155,10 +164,42 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 	spec_select_set(c, spec->set_count - 1);
 }
 
+static int compare_first(const void *a, const void *b)
+{
+	const struct vcpu_set *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* The part of set `index` from vCPU `from` on becomes a set of its own. */
+static void split(struct comp *c, size_t index, uint32_t from)
+{
+	const struct vcpu_set old = c->spec.sets[index];
+	struct vcpu_set *new;
+
+	if (from <= old.first || from > old.last)
+		return;
+	c->spec.sets[index].last = from - 1;
+	spec_add_set(c, from, old.last, &old);
+	new = &c->spec.sets[c->spec.set_count - 1];
+	new->range = old.range;
+}
+
+void spec_split_sets(struct comp *c, uint32_t first, uint32_t last)
+{
+	for (size_t i = 0, count = c->spec.set_count; i < count; i++)
+		split(c, i, first);
+	for (size_t i = 0, count = c->spec.set_count; i < count; i++)
+		split(c, i, last + 1);
+	qsort(c->spec.sets, c->spec.set_count, sizeof(*c->spec.sets), compare_first);
+	spec_select_set(c, 0);
+}
+
 void spec_select_set(struct comp *c, size_t set)
 {
 	struct spec *spec = &c->spec;
 
+	spec->selected = set;
 	spec->vmcb = spec->sets[set].vmcb;
 	spec->state = spec->sets[set].state;
 	spec->field_range = spec->sets[set].field_range;

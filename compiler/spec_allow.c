@@ -26,7 +26,7 @@ static const struct {
 	{ "np", "is about nested paging, which svmrt.ko sets up itself; illegal state of that kind "
 		"never reaches the hardware" },
 	{ "pae", "is about paging without nested paging, which svmrt.ko always turns on" },
-	{ "cet", "is about CET, whose state svmrt.ko wants to be zero" },
+	{ "cet", "is about CET, which svmrt.ko does not offer to guests" },
 	{ "sev", "is about confidential guests, which svmrt.ko refuses" },
 	{ "snp", "is about confidential guests, which svmrt.ko refuses" },
 	{ "#GP", "is about the host's side of VMRUN, which no spec describes" },

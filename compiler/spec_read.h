@@ -16,6 +16,7 @@ bool spec_read_cpuid(struct comp *c, const struct node *node, void *into);
 bool spec_read_msrs(struct comp *c, const struct node *node, void *into);
 bool spec_read_devices(struct comp *c, const struct node *node, void *into);
 bool spec_read_exits(struct comp *c, const struct node *node, void *into);
+bool spec_read_inject(struct comp *c, const struct node *node, void *into);
 bool spec_read_allow(struct comp *c, const struct node *node, void *into);
 bool spec_read_expect(struct comp *c, const struct node *node, void *into);
 

@@ -17,17 +17,27 @@ struct key_table {
 #define KEY_TABLE(name_, keys_) \
 	const struct key_table name_ = { keys_, sizeof(keys_) / sizeof((keys_)[0]) }
 
-extern const struct key_table spec_keys, memory_region_keys, payload_map_keys, segment_keys,
+extern const struct key_table spec_keys, memory_region_keys, payload_map_keys, module_keys,
+	initrd_keys, segment_keys,
 	vcpus_keys, vcpus_item_keys, cpuid_keys, cpuid_row_keys, msr_row_keys, device_keys,
-	exit_keys, exit_rule_keys, expect_keys, expect_event_keys, launch_keys, launch_digest_keys,
-	launch_id_keys, launch_row_keys;
+	exit_keys, exit_rule_keys, page_tables_keys, page_map_keys, gdt_keys, gdt_entry_keys, idt_keys,
+	idt_gate_keys, inject_keys, expect_keys, expect_event_keys, launch_keys,
+	launch_digest_keys, launch_id_keys, launch_row_keys;
 
 /* Whether `control:` or the state of a vCPU may set the field. */
 bool control_takes_field(const struct vmcb_field_info *field);
 bool vcpus_take_field(const struct vmcb_field_info *field);
 
-/* Whether svmrt.ko takes the intercept bit from a template. */
-bool control_takes_intercept(const struct svm_intercept_info *row);
+/* The field's key: v_tpr of V_TPR; in arena memory. */
+const char *field_key(struct comp *c, const struct vmcb_field_info *field);
+
+/* Whether svmrt.ko takes the control field, save field or intercept from a template. */
+bool svmrt_takes_field(const struct vmcb_field_info *field);
+bool svmrt_takes_save_field(const struct vmcb_field_info *field);
+bool svmrt_takes_intercept(const struct svm_intercept_info *row);
+
+/* Whether VMLOAD and VMSAVE switch the MSR, so that a guest may have it without an exit. */
+bool msr_is_switched(uint32_t msr);
 
 /* The rows of `base: host`. */
 const struct svmrt_cpuid_row *cpuid_host_rows(size_t *count);

@@ -9,6 +9,7 @@
 #include "read.h"
 #include "spec_read.h"
 #include "spec_tables.h"
+#include "wide.h"
 
 static bool read_count(struct comp *c, const struct node *node, void *into)
 {
@@ -33,13 +34,15 @@ static const char *register_name_next(size_t index)
 		"r12", "r13", "r14", "r15", "dr0", "dr1",  "dr2",  "dr3",  "xcr0", "es",
 		"cs",  "ss",  "ds",  "fs",  "gs",  "gdtr", "idtr", "ldtr", "tr",
 	};
-	const size_t count = sizeof(others) / sizeof(others[0]);
+	size_t seen = sizeof(others) / sizeof(others[0]);
 
-	if (index < count)
+	if (index < seen)
 		return others[index];
-	for (size_t i = 0, seen = count; i < vmcb_field_count; i++)
-		if (vmcb_fields[i].save && vmcb_fields[i].bytes <= 8 &&
-		    vmcb_fields[i].loaded_by != VMCB_BY_NOTHING && seen++ == index)
+	for (size_t i = 0; fxsave_register(i); i++)
+		if (seen++ == index)
+			return fxsave_register(i)->name;
+	for (size_t i = 0; i < vmcb_field_count; i++)
+		if (vcpus_take_field(&vmcb_fields[i]) && seen++ == index)
 			return vmcb_fields[i].name;
 	return NULL;
 }
@@ -54,21 +57,42 @@ static const char *vmsa_name_next(size_t index)
 
 bool vcpus_take_field(const struct vmcb_field_info *field)
 {
-	return field->save && field->bytes <= 8 && strcmp(field->name, "spec_ctrl") &&
+	return field->save && field->loaded_by != VMCB_BY_NOTHING;
+}
+
+/* kmod/control.c copies what VMRUN and VMLOAD load without a feature that it does not turn on. */
+bool svmrt_takes_save_field(const struct vmcb_field_info *field)
+{
+	return field->save && strcmp(field->name, "spec_ctrl") &&
 	       (field->loaded_by == VMCB_BY_VMRUN || field->loaded_by == VMCB_BY_VMLOAD ||
 		field->loaded_by == VMCB_BY_VMRUN_NP);
 }
 
-/* Fields of features that svmrt.ko does not turn on: it wants them to be zero. */
-static bool loaded(struct comp *c, const struct node *key, const struct vmcb_field_info *field)
+/* Note where the register is set; false after a message when it is so already. */
+static bool note_place(struct comp *c, const struct node *key, const char *name,
+		       const struct register_place *place, const struct node *value)
 {
-	if (!field || vcpus_take_field(field))
+	struct range *range;
+	bool *seen;
+
+	if (place->word && !c->spec.launch.head.kind)
+		c->spec.words_set |= 1u << (place->word - (__u64 *)c->spec.state->gpr) % 32;
+	if (place->word == &c->spec.state->xcr0)
+		c->spec.sets[c->spec.selected].xcr0_range = value->range;
+	if (place->bytes == &c->spec.state->fxsave[FXSAVE_MXCSR])
+		c->spec.sets[c->spec.selected].mxcsr_range = value->range;
+	if (!place->field)
 		return true;
-	diag_error(&c->diag, &key->range,
-		   "%s belongs to a processor feature (%s) that svmrt.ko does not "
-		   "turn on; leave it out",
-		   node_quote(&c->arena, key), field->feature);
-	return false;
+	range = &c->spec.field_range[place->field - vmcb_fields];
+	seen = &c->spec.field_seen[place->field - vmcb_fields];
+	if (*seen) {
+		diag_error(&c->diag, &key->range, "%s is set twice; remove one", name);
+		diag_note(&c->diag, range, "the first one is here");
+		return false;
+	}
+	*seen = true;
+	spec_set_range(c, range, &value->range);
+	return true;
 }
 
 /* Fields of a VMSA that are wider than a register: their first bytes, the rest is zero. */
@@ -105,26 +129,16 @@ static bool set_register(struct comp *c, const struct node *key, const char *nam
 			     "svmspec(5) lists the names");
 		return false;
 	}
-	if (!c->spec.launch.head.kind && !loaded(c, key, place.field))
-		return false;
 	if (place.vmsa)
 		c->spec.vmsa_seen[place.vmsa - vmsa_fields] = true;
 	if (place.vmsa && place.vmsa->bytes > 8)
 		return set_wide(c, &place, name, value_node);
-	if (place.field) {
-		struct range *range = &c->spec.field_range[place.field - vmcb_fields];
-		bool *seen = &c->spec.field_seen[place.field - vmcb_fields];
-
-		if (*seen) {
-			diag_error(&c->diag, &key->range, "%s is set twice; remove one", name);
-			diag_note(&c->diag, range, "the first one is here");
-			return false;
-		}
-		*seen = true;
-		spec_set_range(c, range, &value_node->range);
-	} else if (place.word && !c->spec.launch.head.kind) {
-		c->spec.words_set |= 1u << (place.word - (__u64 *)c->spec.state->gpr) % 32;
-	}
+	if (!note_place(c, key, name, &place, value_node))
+		return false;
+	if (place.bytes)
+		return read_wide(c, value_node, name, place.bits / 8, place.bytes);
+	if (place.bits > 64)
+		return read_wide_field(c, value_node, name, place.field);
 	if (has_flags(name))
 		good = read_flags(c, value_node, name, register_get(c, &place), &value);
 	else

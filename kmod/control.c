@@ -14,6 +14,7 @@
 #endif
 #include <svmkit/vmcb_layout.h>	/* for its assertions, in the kernel as in user space */
 #include "control.h"
+#include "event.h"
 
 #define EDX_PAUSE_FILTER	(1u << 10)
 #define EDX_PAUSE_THRESHOLD	(1u << 12)
@@ -53,6 +54,7 @@ static __u64 allowed_word(unsigned int offset, const struct svmrt_host_features 
 	case 0x060: return 0xffULL | 1ULL << 24;	/* V_TPR; V_INTR_MASKING is set anyway */
 	case 0x068: return 1;				/* INTERRUPT_SHADOW */
 	case 0x090: return 1;				/* NP_ENABLE is set anyway */
+	case 0x0a8: return ~0ULL;			/* EVENTINJ: see check_event() */
 	default: return 0;
 	}
 }
@@ -100,6 +102,16 @@ static int check_control(const struct svmk_vmcb *in, const struct svmrt_host_fea
 		}
 	}
 	return 0;
+}
+
+/* An event that the vCPU gets at its first entry (vcpu.c makes it the pending one). */
+static int check_event(const struct svmk_vmcb *in, char *error, unsigned long error_bytes)
+{
+	if (svmrt_event_is_legal(vmcb_get_EVENTINJ(in)))
+		return 0;
+	snprintf(error, error_bytes, "EVENTINJ %#llx: must be 0, or an interrupt, an NMI or a defined exception",
+		 (unsigned long long)vmcb_get_EVENTINJ(in));
+	return -EINVAL;
 }
 
 /* Copy what VMRUN and VMLOAD load with the features that we turn on; the rest must be zero. */
@@ -161,6 +173,8 @@ int svmrt_control_build(struct svmk_vmcb *out, const struct svmk_vmcb *in,
 {
 	int err = check_control(in, features, error, error_bytes);
 
+	if (!err)
+		err = check_event(in, error, error_bytes);
 	if (err)
 		return err;
 	memset(out, 0, sizeof(*out));

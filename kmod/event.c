@@ -27,6 +27,29 @@ __u64 svmrt_event_exception(unsigned int vector, __u32 error)
 	return event;
 }
 
+/* Vectors of APM volume 2, table 8-1, without NMI, which has a type of its own. */
+#define EXCEPTIONS 0x702f7dfbu	/* 0, 1, 3 to 8, 10 to 14, 16 to 19, 21, 28 to 30 */
+#define RESERVED (0x7ffffULL << 12)
+
+_Bool svmrt_event_is_legal(__u64 event)
+{
+	const _Bool has_error = event & SVMRT_EV_ERROR_VALID;
+
+	if (!event)
+		return 1;
+	if (!(event & SVMRT_EV_V) || event & RESERVED || (!has_error && event >> 32))
+		return 0;
+	switch (event & SVMRT_EV_TYPE) {
+	case SVMRT_EV_INTR:
+	case SVMRT_EV_NMI:
+		return !has_error;
+	case SVMRT_EV_EXCEPTION:
+		return VECTOR(event) < 32 && EXCEPTIONS >> VECTOR(event) & 1;
+	default:
+		return 0;
+	}
+}
+
 __u64 svmrt_event_reinject(__u64 exitintinfo, __u64 injected)
 {
 	__u64 keep = 0xffULL | SVMRT_EV_TYPE | SVMRT_EV_ERROR_VALID | SVMRT_EV_V | 0xffffffffULL << 32;

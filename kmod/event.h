@@ -23,6 +23,12 @@
 __u64 svmrt_event_exception(unsigned int vector, __u32 error);
 
 /*
+ * Whether VMRUN takes the event (C16, C17, C19) and it can be delivered without next_rip: an
+ * interrupt, an NMI or an exception that the architecture defines. 0 is no event and legal.
+ */
+_Bool svmrt_event_is_legal(__u64 event);
+
+/*
  * EXITINTINFO as an event to inject again, or 0; `injected` is what EVENTINJ held at that VMRUN: RIP
  * is already where its handler shall return to, so it is injected again whatever it is. A type 3 with a vector of 32 or more is an
  * interrupt that QEMU reports wrongly. Software interrupts (type 4) are not injected again: RIP

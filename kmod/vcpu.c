@@ -313,6 +313,8 @@ static int vcpu_init(struct svmrt_vcpu *vcpu, struct svmrt_create_vcpu *arg)
 	if (!err)
 		err = vcpu_init_vmcb(vcpu, &copy->vmcb, arg->error);
 	if (!err)
+		vcpu->pending_event = vmcb_get_EVENTINJ(&copy->vmcb);
+	if (!err)
 		err = svmrt_state_init(vcpu, &copy->state, arg->error);
 	if (!err)
 		err = vcpu_init_tables(vcpu);

@@ -16,13 +16,15 @@ libsvmkit_common_a_SOURCES = \
 svmkitincludedir = $(includedir)/svmkit
 svmkitinclude_HEADERS = \
 	include/svmkit/consistency.def include/svmkit/exitcodes.def include/svmkit/intercepts.def \
+	include/svmkit/msrs.def \
 	include/svmkit/svmrt.h include/svmkit/svmt.h include/svmkit/vmcb.h \
 	include/svmkit/igvm.def include/svmkit/snp_launch.def include/svmkit/snp_profiles.def \
 	include/svmkit/vmcb_control.def include/svmkit/vmcb_layout.h include/svmkit/vmcb_save.def \
 	include/svmkit/vmsa.def
 EXTRA_DIST += tools/gen-tables.py \
 	include/svmkit/facts/consistency_checks.csv include/svmkit/facts/exitcodes.csv \
-	include/svmkit/facts/intercepts.csv include/svmkit/facts/vmcb_control.csv \
+	include/svmkit/facts/intercepts.csv include/svmkit/facts/msrs.csv \
+	include/svmkit/facts/vmcb_control.csv \
 	include/svmkit/facts/vmcb_save.csv include/svmkit/facts/vmsa.csv \
 	include/svmkit/facts/snp_profiles.csv include/svmkit/facts/snp_launch.csv \
 	include/svmkit/facts/igvm.csv

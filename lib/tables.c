@@ -42,6 +42,14 @@ const struct svm_exit_info svm_exits[SVM_EXIT_ROWS] = {
 #undef SVM_EXIT
 };
 
+const struct svm_msr_info svm_msrs[] = {
+#define SVM_MSR(index_, NAME, meaning_, source_) \
+	{ .index = index_, .name = #NAME, .meaning = meaning_, .source = source_ },
+#include <svmkit/msrs.def>
+#undef SVM_MSR
+};
+const size_t svm_msr_count = ARRAY_SIZE(svm_msrs);
+
 /* svm_exit_row() of vmcb.h relies on this: the first rows are the codes 0 .. 0xa6 in order. */
 #define SVM_EXIT(code, NAME, kind, nrip, info1, info2, note) \
 	_Static_assert((code) > 0xa6 || SVM_ROW_##NAME == (code), #NAME " is not at its own row");
@@ -105,6 +113,31 @@ const struct svm_exit_info *svm_exit_find(const char *name)
 	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
 		if (same_name(svm_exits[i].name, name))
 			return &svm_exits[i];
+	return NULL;
+}
+
+const struct svm_msr_info *svm_msr_find(const char *name)
+{
+	for (size_t i = 0; i < svm_msr_count; i++)
+		if (!strcmp(svm_msrs[i].name, name))
+			return &svm_msrs[i];
+	return NULL;
+}
+
+const struct svm_msr_info *svm_msr_by_index(uint32_t index)
+{
+	size_t low = 0, high = svm_msr_count;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (svm_msrs[middle].index == index)
+			return &svm_msrs[middle];
+		if (svm_msrs[middle].index < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return NULL;
 }
 

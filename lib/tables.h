@@ -40,16 +40,25 @@ struct svm_exit_info {
 	const char *exitinfo1, *exitinfo2, *note;
 };
 
+struct svm_msr_info {
+	uint32_t index;
+	const char *name, *meaning, *source;
+};
+
 extern const struct vmcb_field_info vmcb_fields[];
 extern const size_t vmcb_field_count;
 extern const struct svm_intercept_info svm_intercepts[];
 extern const size_t svm_intercept_count;
 extern const struct svm_exit_info svm_exits[SVM_EXIT_ROWS];
+extern const struct svm_msr_info svm_msrs[];	/* ascending */
+extern const size_t svm_msr_count;
 
 /* Rows by name (exact; save fields in lower case as in specs), or NULL. */
 const struct vmcb_field_info *vmcb_field_find(const char *name, bool save);
 const struct svm_intercept_info *svm_intercept_find(const char *name);
 const struct svm_exit_info *svm_exit_find(const char *name);
+const struct svm_msr_info *svm_msr_find(const char *name);
+const struct svm_msr_info *svm_msr_by_index(uint32_t index);
 
 /* Row of an exit code, or NULL. Accepts the 32-bit form of VMEXIT_INVALID (0xffffffff) too. */
 const struct svm_exit_info *svm_exit_by_code(uint64_t code);

@@ -174,6 +174,14 @@ def gen_igvm(f):
             r["type"], r["name"], r["bytes"], ident(r["group"]), text(r["note"])))
 
 
+def gen_msrs(f):
+    head(f, "msrs", "SVM_MSR", "index, NAME, meaning, source",
+         "Names of MSRs, ascending; the source is named in each row.")
+    for r in rows("msrs"):
+        f.write("SVM_MSR(0x%08x, %s,\n\t%s, %s)\n" % (
+            int(r["index"], 16), ident(r["name"]), text(r["meaning"]), text(r["source"])))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: gen-tables.py OUTDIR")
@@ -181,7 +189,7 @@ def main():
                       ("intercepts", gen_intercepts), ("exitcodes", gen_exits),
                       ("consistency", gen_consistency), ("vmsa", gen_vmsa),
                       ("snp_profiles", gen_profiles), ("snp_launch", gen_launch),
-                      ("igvm", gen_igvm)):
+                      ("igvm", gen_igvm), ("msrs", gen_msrs)):
         with open(os.path.join(sys.argv[1], name + ".def"), "w") as f:
             gen(f)
 

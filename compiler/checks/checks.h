@@ -41,8 +41,11 @@ struct check_told {
 /* The families, one array each, NULL-terminated; one file has one family. */
 extern const struct check *const memory_checks[];
 extern const struct check *const payload_checks[];
+extern const struct check *const table_checks[];
 extern const struct check *const save_checks[];
 extern const struct check *const control_checks[];
+extern const struct check *const intercept_checks[];
+extern const struct check *const event_checks[];
 extern const struct check *const exit_checks[];
 extern const struct check *const device_checks[];
 extern const struct check *const warning_checks[];
@@ -55,6 +58,9 @@ extern const struct check *const launch_checks[];
 __attribute__((format(printf, 4, 5)))
 void check_found(struct comp *c, const struct check *check, const struct range *range,
 		 const char *format, ...);
+
+/* Where the spec sets a control field, or where it names the profile. */
+const struct range *control_field_range(const struct comp *c, const char *name);
 
 /* Run every check. The messages are in c->diag. */
 void checks_run(struct comp *c);

@@ -274,7 +274,60 @@ static void expected(struct comp *c, const struct check *check)
 }
 CHECK(expected, "expect-streamed", "svmspec(5)", PART_EXITS | PART_EXPECT);
 
+/* Whether any vCPU can exit with the code: intercepts decide, for codes that have one. */
+static bool can_happen(const struct comp *c, uint64_t code)
+{
+	bool has_intercept = false;
+
+	for (size_t i = 0; i < svm_intercept_count; i++) {
+		const struct svm_intercept_info *row = &svm_intercepts[i];
+
+		if (row->exitcode != code)
+			continue;
+		has_intercept = true;
+		if (row->force != SVM_FORCE_NO ||
+		    vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit)
+			return true;
+	}
+	return !has_intercept;
+}
+
+static void test_never(struct comp *c, const struct check *check,
+		       const struct svm_exit_info *info, const struct spec_exit *exit)
+{
+	if (!can_happen(c, info->code))
+		check_found(c, check, &exit->range, "the rule for %s never has an exit, since no "
+			    "vCPU has that intercept; add +%s to intercepts of `control`, or remove "
+			    "the rule", info->name, info->name);
+}
+
+static void never(struct comp *c, const struct check *check)
+{
+	each(c, check, test_never);
+}
+CHECK_WARNING(never, "exit-never", "svmspec(5)", NEEDS | PART_PROFILE | PART_CONTROL);
+
+/* The tables answer only exits whose rule says so. */
+static void unused(struct comp *c, const struct check *check)
+{
+	const struct spec_exit *cpuid = &c->spec.exits[svm_exit_row(SVM_EXIT_CODE_CPUID)];
+	const struct spec_exit *msr = &c->spec.exits[svm_exit_row(SVM_EXIT_CODE_MSR)];
+
+	if (c->spec.cpuid_count && cpuid->rule.action != SVMRT_DO_TABLE)
+		check_found(c, check, do_range(cpuid), "CPUID exits are not answered from the table "
+			    "of `cpuid`, which is then without use; write `do: table`, or remove "
+			    "`cpuid`");
+	else if (c->spec.cpuid_count && !can_happen(c, SVM_EXIT_CODE_CPUID))
+		check_found(c, check, &c->spec.cpuid[0].range, "CPUID is not intercepted, so that "
+			    "the table of `cpuid` is without use; leave the intercept in, or remove "
+			    "`cpuid`");
+	if (c->spec.msr_count && msr->rule.action != SVMRT_DO_TABLE)
+		check_found(c, check, do_range(msr), "MSR exits are not answered from the table of "
+			    "`msrs`, which is then without use; write `do: table`, or remove `msrs`");
+}
+CHECK_WARNING(unused, "table-unused", "svmspec(5)", NEEDS | PART_CONTROL | PART_CPUID | PART_MSRS);
+
 const struct check *const exit_checks[] = {
 	&check_table, &check_wait, &check_skip, &check_inject, &check_end, &check_host,
-	&check_rules, &check_expected, NULL,
+	&check_rules, &check_expected, &check_never, &check_unused, NULL,
 };

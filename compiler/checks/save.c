@@ -5,14 +5,18 @@
  * host's CPUID, and every processor with SVM has long mode.
  */
 #include <inttypes.h>
+#include <string.h>
+#include "../wide.h"
 #include "checks.h"
 
 #define NEEDS (PART_PROFILE | PART_VCPUS | EACH_VCPU_SET)
 #define CR0_PE (1ULL << 0)
+#define CR0_WP (1ULL << 16)
 #define CR0_NW (1ULL << 29)
 #define CR0_CD (1ULL << 30)
 #define CR0_PG (1ULL << 31)
 #define CR4_PAE (1ULL << 5)
+#define CR4_CET (1ULL << 23)
 #define CR4_KNOWN 0x00f71fffULL		/* VME to LA57, FSGSBASE to OSXSAVE, SMEP to CET */
 #define EFER_LME (1ULL << 8)
 #define EFER_SVME (1ULL << 12)
@@ -170,7 +174,64 @@ static void pat(struct comp *c, const struct check *check)
 }
 CHECK(pat, "C25", "APM 15.25.4", NEEDS);
 
+/* APM volume 2, 18.11: SH_STK_EN and WR_SHSTK_EN; AMD has no indirect branch tracking. */
+#define S_CET_KNOWN 3ULL
+
+static void s_cet(struct comp *c, const struct check *check)
+{
+	uint64_t value = vmcb_get_S_CET(c->spec.vmcb);
+
+	if (value & ~S_CET_KNOWN)
+		check_found(c, check, spec_field_range(c, "s_cet"), "s_cet is 0x%" PRIx64
+			    ": the bits 0x%" PRIx64 " are reserved and must be zero", value,
+			    value & ~(uint64_t)S_CET_KNOWN);
+}
+CHECK(s_cet, "C28", "APM 15.5.1", NEEDS);
+
+static void cet_wp(struct comp *c, const struct check *check)
+{
+	if (vmcb_get_CR4(c->spec.vmcb) & CR4_CET && !(vmcb_get_CR0(c->spec.vmcb) & CR0_WP))
+		check_found(c, check, spec_field_range(c, "cr4"), "cr4 is 0x%" PRIx64 " with CET, "
+			    "while cr0 has no WP: VMRUN refuses it; set both or clear CET",
+			    (uint64_t)vmcb_get_CR4(c->spec.vmcb));
+}
+CHECK(cet_wp, "C29", "APM 15.5.1", NEEDS);
+
+static const struct range *state_range(const struct comp *c, const struct range *range)
+{
+	return range->source ? range : &c->spec.profile_range;
+}
+
+/* APM volume 2, 11.5.2: what XSETBV refuses; svmrt.ko does, too. */
+static void xcr0(struct comp *c, const struct check *check)
+{
+	const uint64_t value = c->spec.state->xcr0;
+
+	/* That of a confidential guest is in its VMSA. */
+	if (!c->spec.launch.head.kind && (!(value & 1) || (value & 6) == 4))
+		check_found(c, check, state_range(c, &c->spec.sets[c->spec.selected].xcr0_range),
+			    "xcr0 is 0x%" PRIx64 ": bit 0 (x87) is always set, and bit 2 (AVX) only "
+			    "with bit 1 (SSE); add what is missing", value);
+}
+CHECK(xcr0, "xcr0", "APM 11.5.2", NEEDS);
+
+/* APM volume 1, 4.2.2: a set reserved bit makes FXRSTOR fault; bit 17 is MM. */
+#define MXCSR_KNOWN 0x2ffffu
+
+static void mxcsr(struct comp *c, const struct check *check)
+{
+	uint32_t value;
+
+	memcpy(&value, c->spec.state->fxsave + FXSAVE_MXCSR, sizeof(value));
+	if (value & ~MXCSR_KNOWN)
+		check_found(c, check, state_range(c, &c->spec.sets[c->spec.selected].mxcsr_range),
+			    "mxcsr is 0x%" PRIx32 ": the bits 0x%" PRIx32 " are reserved and must be "
+			    "zero", value, value & ~MXCSR_KNOWN);
+}
+CHECK(mxcsr, "mxcsr", "APM volume 1, 4.2.2", NEEDS);
+
 const struct check *const save_checks[] = {
 	&check_svme, &check_cd_nw, &check_cr0_high, &check_cr3, &check_cr4, &check_dr6, &check_dr7,
-	&check_efer, &check_pae, &check_protection, &check_code_size, &check_pat, NULL,
+	&check_efer, &check_pae, &check_protection, &check_code_size, &check_pat, &check_s_cet,
+	&check_cet_wp, &check_xcr0, &check_mxcsr, NULL,
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * States that VMRUN takes but nobody means: rows W15, W16, W19 and W22 of
- * facts/consistency_checks.csv. Of the other warning rows, W01 to W10 are intercepts that cannot be
- * removed, W12, W13, W20 and W21 fields that svmrt.ko owns, and W17 and W18 events that it injects.
+ * facts/consistency_checks.csv. The other warning rows are in intercepts.c, control.c and events.c.
  */
 #include <inttypes.h>
 #include "checks.h"

@@ -25,7 +25,8 @@ def damaged(data, rng):
         image = bytearray(data)
         for _ in range(rng.randrange(1, 4)):
             size = rng.choice((1, 2, 4, 8))
-            starts = [0, image.find(struct.pack("<I", 0x1BADB002))]
+            starts = [0, image.find(struct.pack("<I", 0x1BADB002)), image.find(b"Xen") - 12,
+                      0x1F0 if image[0x202:0x206] == b"HdrS" else 0]
             at = max(rng.choice(starts), 0) + rng.randrange(0, HEADERS, min(size, 4))
             if at + size <= len(image):
                 value = rng.choice(VALUES) & ((1 << 8 * size) - 1)

@@ -88,9 +88,9 @@ spec() {
 }
 
 @test "-W knows the names of warnings only, and says what to do about others" {
-	run "$svmc" check -W no-W51 x.yaml
+	run "$svmc" check -W no-W5 x.yaml
 	[ "$status" -eq 2 ]
-	[ "$output" = 'svmc: -W no-W51: no warning `W51`; did you mean `W15`?' ]
+	[ "$output" = 'svmc: -W no-W5: no warning `W5`; did you mean `W05`?' ]
 	run "$svmc" check -W no-C02 x.yaml
 	[ "$status" -eq 2 ]
 	[[ "$output" == *'a spec that wants this state says `allow: [C02]`' ]]
@@ -413,7 +413,7 @@ bounded() {
 	for name in $("$svmc" dump t.svmt | sed -n '/intercepts:/,/vmcb fields/p' | grep -o '\b[A-Z][A-Z0-9_]*'); do
 		grep -qw -- "$name" "$page" || { echo "missing: $name"; false; }
 	done
-	for name in svmspec name extends include vars memory vcpus control payload cpuid msrs devices exits allow expect; do
+	for name in svmspec name extends include vars memory vcpus control payload page_tables gdt idt cpuid msrs devices exits inject allow expect; do
 		grep -q "^\.BR\? $name\b" "$page" || { echo "missing: $name"; false; }
 	done
 }

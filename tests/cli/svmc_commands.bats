@@ -48,10 +48,10 @@ spec() {
 	run "$svmc" explain VMRUN
 	[[ "$output" == *"forced     yes"* ]]
 	run "$svmc" explain N_CR3
-	[[ "$output" == *"no key: svmrt.ko decides it"* ]]
+	[[ "$output" == *"no key: the hypervisor decides it"* ]]
 }
 
-@test "explain knows every field, intercept, exit code, rule and check" {
+@test "explain knows every field, intercept, exit code, MSR, rule and check" {
 	{
 		sed -n 's/^VMCB_CONTROL(\([^,]*,\)\{4\} \([A-Z0-9_]*\),.*/\2/p' \
 			"$SVMKIT_SRC/include/svmkit/vmcb_control.def"
@@ -61,6 +61,7 @@ spec() {
 		sed -n 's/^SVM_EXIT([^,]*, \([A-Z0-9_]*\),.*/\1/p' "$SVMKIT_SRC/include/svmkit/exitcodes.def"
 		sed -n 's/^VMSA_FIELD([^"]*"\([^"]*\)".*/\1/p' "$SVMKIT_SRC/include/svmkit/vmsa.def"
 		sed -n 's/^SVM_RULE(\([A-Z0-9]*\),.*/\1/p' "$SVMKIT_SRC/include/svmkit/consistency.def"
+		sed -n 's/^SVM_MSR([^,]*, \([A-Z0-9_]*\),.*/\1/p' "$SVMKIT_SRC/include/svmkit/msrs.def"
 		"$svmc" check --list | cut -d' ' -f1
 	} >names
 	# Profiles, launch constants and file headers are no names of a spec.

@@ -5,7 +5,7 @@
 @test "include/svmkit/*.def are what tools/gen-tables.py makes of the facts" {
 	run python3 "$SVMKIT_SRC/tools/gen-tables.py" "$BATS_TEST_TMPDIR"
 	[ "$status" -eq 0 ]
-	for def in vmcb_control vmcb_save intercepts exitcodes consistency vmsa snp_profiles snp_launch igvm; do
+	for def in vmcb_control vmcb_save intercepts exitcodes consistency vmsa snp_profiles snp_launch igvm msrs; do
 		diff -u "$SVMKIT_SRC/include/svmkit/$def.def" "$BATS_TEST_TMPDIR/$def.def"
 	done
 }
@@ -13,7 +13,7 @@
 @test "every row of the facts is a row of the tables" {
 	for def in vmcb_control:VMCB_CONTROL vmcb_save:VMCB_SAVE intercepts:SVM_INTERCEPT exitcodes:SVM_EXIT \
 		consistency:SVM_RULE snp_profiles:SNP_PROFILE_VALUE 'snp_launch:SNP_[A-Z]*' igvm:IGVM_HEADER \
-		vmsa:VMSA_FIELD; do
+		vmsa:VMSA_FIELD msrs:SVM_MSR; do
 		rows=$(grep -c "^${def#*:}(" "$SVMKIT_SRC/include/svmkit/${def%:*}.def")
 		csv=${def%:*}
 		[ "$csv" != consistency ] || csv=consistency_checks
@@ -50,4 +50,43 @@
 	echo '#include <svmkit/svmrt.h>' >"$BATS_TEST_TMPDIR/t.c"
 	$SVMKIT_CC -std=c11 -pedantic -Wall -Wextra -Werror -I"$SVMKIT_SRC/include" -c \
 		-o "$BATS_TEST_TMPDIR/t.o" "$BATS_TEST_TMPDIR/t.c"
+}
+
+# Linux has other names: each line is one of ours and one of theirs.
+@test "MSRs have the numbers that the kernel's own header gives them" {
+	header=$KDIR/arch/x86/include/asm/msr-index.h
+	[ -e "$header" ] || header=$(sed -n 's/^include *//p' "$KDIR/Makefile" 2>/dev/null |
+		sed 's,/Makefile$,/arch/x86/include/asm/msr-index.h,' | head -n 1)
+	[ -e "$header" ] || skip "no kernel headers"
+	while read -r ours theirs; do
+		number=$(sed -n "s/^#define[[:space:]]*$theirs[[:space:]]*\(0x[0-9a-fA-F]*\).*/\1/p" "$header")
+		echo "$ours $theirs $number"
+		grep -qi "^SVM_MSR($(printf '0x%08x' "$number"), $ours,$" "$SVMKIT_SRC/include/svmkit/msrs.def"
+	done <<-END
+		TSC MSR_IA32_TSC
+		APIC_BASE MSR_IA32_APICBASE
+		SYSENTER_EIP MSR_IA32_SYSENTER_EIP
+		DEBUG_CTL MSR_IA32_DEBUGCTLMSR
+		LAST_INT_TO_IP MSR_IA32_LASTINTTOIP
+		MTRR_FIX_4K_F8000 MSR_MTRRfix4K_F8000
+		MTRR_DEF_TYPE MSR_MTRRdefType
+		PAT MSR_IA32_CR_PAT
+		MC0_MISC MSR_IA32_MC0_MISC
+		XSS MSR_IA32_XSS
+		EFER MSR_EFER
+		STAR MSR_STAR
+		SFMASK MSR_SYSCALL_MASK
+		KERNEL_GS_BASE MSR_KERNEL_GS_BASE
+		TSC_AUX MSR_TSC_AUX
+		TSC_RATIO MSR_AMD64_TSC_RATIO
+		PERF_EVT_SEL3 MSR_K7_EVNTSEL3
+		HWCR MSR_K7_HWCR
+		TOP_MEM2 MSR_K8_TOP_MEM2
+		VM_CR MSR_VM_CR
+		VM_HSAVE_PA MSR_VM_HSAVE_PA
+		VIRT_SPEC_CTRL MSR_AMD64_VIRT_SPEC_CTRL
+		GHCB MSR_AMD64_SEV_ES_GHCB
+		OSVW_STATUS MSR_AMD64_OSVW_STATUS
+		IBS_CTL MSR_AMD64_IBSCTL
+	END
 }
