@@ -158,6 +158,9 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 		memcpy(set.vmsa, from->vmsa, VMSA_PAGE_BYTES);
 		memcpy(set.vmsa_seen, from->vmsa_seen, vmsa_field_count * sizeof(bool));
 	}
+	if (!spec->intercept_range)	/* checks look there, whoever made the set */
+		spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count *
+						    sizeof(*spec->intercept_range));
 	spec->sets = arena_grow(&c->arena, spec->sets, spec->set_count, &spec->set_capacity,
 				sizeof(*spec->sets));
 	spec->sets[spec->set_count++] = set;
@@ -238,7 +241,6 @@ void spec_read(struct comp *c)
 	launch_read(c);
 	spec_add_set(c, 0, 0, NULL);
 	spec->field_seen = arena_alloc(&c->arena, vmcb_field_count * sizeof(bool));
-	spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count * sizeof(struct range));
 	spec->intercept_seen = arena_alloc(&c->arena, svm_intercept_count * sizeof(bool));
 	spec->vcpu_count = 1;
 	exit_defaults(spec);

@@ -65,7 +65,7 @@ spec() {
 		"$svmc" check --list | cut -d' ' -f1
 	} >names
 	# Profiles, launch constants and file headers are no names of a spec.
-	rows=$(cd "$SVMKIT_SRC/include/svmkit" && cat consistency.def exitcodes.def intercepts.def \
+	rows=$(cd "$SVMKIT_SRC/include/svmkit" && cat consistency.def exitcodes.def intercepts.def msrs.def \
 		vmcb_control.def vmcb_save.def vmsa.def | grep -c '^[A-Z_]*(')
 	[ "$(wc -l <names)" -eq $((rows + $("$svmc" check --list | wc -l))) ]
 	xargs "$svmc" explain <names >out
