@@ -9,6 +9,14 @@
 
 #include "../comp.h"
 
+/* Rows of svm_intercepts[] by name: checks ask for the same ones in every spec. */
+enum intercept_row {
+#define SVM_INTERCEPT(word, bit, NAME, exitcode, force, feature, safety, meaning) ROW_##NAME,
+#include <svmkit/intercepts.def>
+#undef SVM_INTERCEPT
+	INTERCEPT_ROWS
+};
+
 enum check_kind {
 	CHECK_KIND_RULE,		/* an error, always */
 	CHECK_KIND_SAVE,		/* VMRUN refuses the state: an error, unless `allow` names it */
@@ -58,6 +66,9 @@ extern const struct check *const launch_checks[];
 __attribute__((format(printf, 4, 5)))
 void check_found(struct comp *c, const struct check *check, const struct range *range,
 		 const char *format, ...);
+
+/* Whether the selected set has the intercept. */
+bool check_intercepted(const struct comp *c, enum intercept_row row);
 
 /* Where the spec sets a control field, or where it names the profile. */
 const struct range *control_field_range(const struct comp *c, const char *name);

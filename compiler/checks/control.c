@@ -22,35 +22,29 @@ const struct range *control_field_range(const struct comp *c, const char *name)
 	return range->source ? range : &c->spec.profile_range;
 }
 
-static bool intercepted(const struct comp *c, const char *name)
+bool check_intercepted(const struct comp *c, enum intercept_row row)
 {
-	const struct svm_intercept_info *row = svm_intercept_find(name);
-
-	return vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit;
-}
-
-static const struct range *intercept_range(const struct comp *c, const char *name)
-{
-	return &c->spec.intercept_range[svm_intercept_find(name) - svm_intercepts];
+	return vmcb_get_intercepts(c->spec.vmcb, svm_intercepts[row].word) &
+	       1u << svm_intercepts[row].bit;
 }
 
 static void vmrun(struct comp *c, const struct check *check)
 {
-	if (!intercepted(c, "VMRUN"))
-		check_found(c, check, intercept_range(c, "VMRUN"), "the intercept VMRUN is removed, "
+	if (!check_intercepted(c, ROW_VMRUN))
+		check_found(c, check, &c->spec.intercept_range[ROW_VMRUN], "the intercept VMRUN is removed, "
 			    "and VMRUN refuses a guest without it; leave it in");
 }
 CHECK(vmrun, "C13", "APM 15.5.1", NEEDS);
 
 static void forced(struct comp *c, const struct check *check)
 {
-	static const char *const names[] = { "SMI", "INIT" };
+	static const enum intercept_row rows[] = { ROW_SMI, ROW_INIT };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!intercepted(c, names[i]))
-			check_found(c, check, intercept_range(c, names[i]), "the intercept %s "
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (!check_intercepted(c, rows[i]))
+			check_found(c, check, &c->spec.intercept_range[rows[i]], "the intercept %s "
 				    "cannot be removed: svmrt.ko sets it to keep the host safe; "
-				    "leave it in", names[i]);
+				    "leave it in", svm_intercepts[rows[i]].name);
 }
 CHECK(forced, "intercept-forced", "APM 15.9", NEEDS);
 
@@ -67,7 +61,7 @@ CHECK(asid, "C20", "APM 15.5.1", NEEDS);
 
 static void vnmi(struct comp *c, const struct check *check)
 {
-	if (vmcb_get_V_NMI_ENABLE(c->spec.vmcb) && !intercepted(c, "NMI"))
+	if (vmcb_get_V_NMI_ENABLE(c->spec.vmcb) && !check_intercepted(c, ROW_NMI))
 		check_found(c, check, control_field_range(c, "V_NMI_ENABLE"), "v_nmi_enable is 1 "
 			    "without the intercept NMI: VMRUN refuses it; add the intercept or "
 			    "clear v_nmi_enable");
@@ -108,7 +102,8 @@ static void feature(struct comp *c, const struct check *check)
 	for (size_t i = 0; i < svm_intercept_count; i++) {
 		const struct svm_intercept_info *row = &svm_intercepts[i];
 
-		if (intercepted(c, row->name) && c->spec.intercept_range[i].source &&
+		if (c->spec.intercept_range[i].source &&
+		    check_intercepted(c, (enum intercept_row)i) &&
 		    feature_bit(row->feature) == FEATURE_UNKNOWN)
 			check_found(c, check, &c->spec.intercept_range[i], "the intercept %s is one "
 				    "of %s, which a template cannot require of a host; leave it out, "
@@ -117,7 +112,7 @@ static void feature(struct comp *c, const struct check *check)
 	for (size_t i = 0; i < vmcb_field_count; i++) {
 		const struct vmcb_field_info *f = &vmcb_fields[i];
 
-		if (!f->save && control_takes_field(f) && c->spec.field_range[i].source &&
+		if (c->spec.field_range[i].source && control_takes_field(f) &&
 		    !field_is_zero(c->spec.vmcb, f) && feature_bit(f->feature) == FEATURE_UNKNOWN)
 			check_found(c, check, &c->spec.field_range[i], "%s is of %s, which a "
 				    "template cannot require of a host; leave it out, or make sure "
@@ -129,7 +124,7 @@ CHECK_WARNING(feature, "W14", "APM B-1", NEEDS);
 static void avic(struct comp *c, const struct check *check)
 {
 	if (vmcb_get_AVIC_ENABLE(c->spec.vmcb) &&
-	    (vmcb_get_V_IRQ(c->spec.vmcb) || intercepted(c, "VINTR")))
+	    (vmcb_get_V_IRQ(c->spec.vmcb) || check_intercepted(c, ROW_VINTR)))
 		check_found(c, check, control_field_range(c, "AVIC_ENABLE"), "avic_enable is 1 and so "
 			    "is v_irq or the intercept VINTR, which AVIC ignores; use one of them");
 }
@@ -137,8 +132,8 @@ CHECK_WARNING(avic, "W20", "APM 15.29.8.3", NEEDS);
 
 static void bus_lock(struct comp *c, const struct check *check)
 {
-	if (intercepted(c, "BUSLOCK") && !vmcb_get_BUS_LOCK_COUNTER(c->spec.vmcb))
-		check_found(c, check, intercept_range(c, "BUSLOCK"), "the intercept BUSLOCK with "
+	if (check_intercepted(c, ROW_BUSLOCK) && !vmcb_get_BUS_LOCK_COUNTER(c->spec.vmcb))
+		check_found(c, check, &c->spec.intercept_range[ROW_BUSLOCK], "the intercept BUSLOCK with "
 			    "bus_lock_counter 0 exits before the instruction again and again; set "
 			    "the counter to 1 or more");
 }
@@ -152,7 +147,7 @@ static void foreign(struct comp *c, const struct check *check)
 
 	for (size_t i = 0; i < svm_intercept_count; i++)
 		if (!svmrt_takes_intercept(&svm_intercepts[i]) &&
-		    c->spec.intercept_range[i].source && intercepted(c, svm_intercepts[i].name))
+		    c->spec.intercept_range[i].source && check_intercepted(c, (enum intercept_row)i))
 			check_found(c, check, &c->spec.intercept_range[i], message, "the intercept ",
 				    svm_intercepts[i].name);
 	if (event & EVENT_V && EVENT_TYPE(event) == EVENT_SOFTWARE)
