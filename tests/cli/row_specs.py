@@ -38,6 +38,12 @@ def value(r, name, bits):
         return r.choice([0x0007040600070406, 0x0606060606060606, 0x0001040506070001])
     if name == "v_tpr":
         return r.randint(1, 15)
+    if name in ("np_enable", "v_intr_masking"):	# every profile sets them
+        return 0
+    if name == "s_cet":
+        return r.randint(1, 3)
+    if name == "eventinj":	# NMIs that `inject` has no words for
+        return r.choice([0x80000205, 0x80000206, 0x80000280])
     return r.getrandbits(bits) | 1 << r.randint(0, bits - 1)
 
 
@@ -53,13 +59,13 @@ def make(page, include, checks, directory):
             rows.append((name, i, "real16" if i % 2 else "prot32",
                          "vcpus: { state: { %s } }\n" % setting if area == "state" else "control: { %s }\n" % setting))
     with open(os.path.join(include, "intercepts.def"), encoding="utf-8") as f:
-        for word, bit, name, force in re.findall(r"^SVM_INTERCEPT\((\d+), (\d+), (\w+), \w+, SVM_FORCE_(\w+),", f.read(),
-                                                 re.M):
-            # The module refuses write traps and what is behind them; what it forces is always there.
-            if (int(word), int(bit)) < (4, 15) or (5, 0) <= (int(word), int(bit)) < (5, 5):
-                if force != "ALWAYS":
-                    rows.append(("intercept_" + name, 0, "real16", "control: { intercepts: [+%s] }\n" % name))
-                    rows.append(("intercept_" + name, 1, "real16", "control: { intercepts: [-%s] }\n" % name))
+        for name, force in re.findall(r"^SVM_INTERCEPT\(\d+, \d+, (\w+), \w+, SVM_FORCE_(\w+),", f.read(), re.M):
+            # What the profiles have cannot be added.
+            if force != "ALWAYS":
+                rows.append(("intercept_" + name, 0, "real16", "control: { intercepts: [+%s] }\n" % name))
+            if name not in ("VMRUN", "SMI", "INIT"):	# errors: C13, intercept-forced
+                rows.append(("intercept_" + name, 1, "real16",
+                             "control: { intercepts: [-%s] }\n" % name))
     for name, i, profile, text in rows:
         with open(os.path.join(directory, "%s--%d.yaml" % (name, i)), "w", encoding="utf-8") as f:
             f.write(head % (profile, ", ".join(allowed)) + text)
