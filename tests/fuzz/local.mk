@@ -10,20 +10,23 @@ FUZZ_FILES = $(libsvmc_a_SOURCES) $(libsvmkit_common_a_SOURCES)
 FUZZ_LINK = $(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(AM_CPPFLAGS) $(CPPFLAGS) -o $@ $(filter %.c,$^) \
 	$(YAML_LIBS) $(CJSON_LIBS) $(MD_LIBS)
 
-EXTRA_DIST += tests/fuzz/fuzz_firmware.c tests/fuzz/fuzz_igvm.c
-CLEANFILES += fuzz_firmware fuzz_igvm
+EXTRA_DIST += tests/fuzz/fuzz_firmware.c tests/fuzz/fuzz_igvm.c tests/fuzz/fuzz_image.c
+CLEANFILES += fuzz_firmware fuzz_igvm fuzz_image
 FUZZ_DECOMPILE_FILES = $(filter compiler/decompile%.c compiler/dump_vmcb.c,$(svmc_SOURCES))
 EXTRA_DIST += tests/fuzz/fuzz_decompile.c tests/fuzz/fuzz_spec.c tests/fuzz/fuzz_svmt.c tests/fuzz/corpus
 CLEANFILES += fuzz_decompile fuzz_spec fuzz_svmt
 CLEAN_DIRS += fuzz-corpus
 
 .PHONY: fuzz fuzz-check
-fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_spec fuzz_svmt
+fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_image fuzz_spec fuzz_svmt
 
 fuzz_firmware: tests/fuzz/fuzz_firmware.c $(FUZZ_FILES)
 	$(AM_V_CCLD)$(FUZZ_LINK)
 
 fuzz_igvm: tests/fuzz/fuzz_igvm.c $(FUZZ_FILES)
+	$(AM_V_CCLD)$(FUZZ_LINK)
+
+fuzz_image: tests/fuzz/fuzz_image.c $(FUZZ_FILES)
 	$(AM_V_CCLD)$(FUZZ_LINK)
 
 fuzz_spec: tests/fuzz/fuzz_spec.c $(FUZZ_FILES)
@@ -39,7 +42,7 @@ fuzz_svmt: tests/fuzz/fuzz_svmt.c $(FUZZ_FILES)
 # are compiled here, since they are larger than what they are compiled from.
 fuzz-check: fuzz svmc
 	rm -rf fuzz-corpus && mkdir -p fuzz-corpus/spec fuzz-corpus/svmt fuzz-corpus/firmware \
-		fuzz-corpus/igvm fuzz-corpus/decompile
+		fuzz-corpus/igvm fuzz-corpus/decompile fuzz-corpus/image
 	cp $(srcdir)/tests/golden/parts/*.fd fuzz-corpus/firmware/
 	cp $(srcdir)/tests/golden/igvm/*.igvm fuzz-corpus/igvm/
 	for name in real16 everything vcpus confidential confidential-raw; do \
@@ -58,6 +61,9 @@ fuzz-check: fuzz svmc
 		fuzz-corpus/firmware
 	./fuzz_igvm -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=65536 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/igvm
+	./fuzz_image -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=8192 \
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
+		fuzz-corpus/image $(srcdir)/tests/fuzz/corpus/image
 	./fuzz_decompile -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=131072 \
 		-timeout=10 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
 		fuzz-corpus/decompile fuzz-corpus/svmt
