@@ -206,6 +206,7 @@ int svmrt_control_import(struct svmk_vmcb *vmcb, const struct svmk_vmcb *in,
 	vmcb_set_TSC_OFFSET(vmcb, vmcb_get_TSC_OFFSET(in));
 	vmcb_set_V_TPR(vmcb, vmcb_get_V_TPR(in));
 	vmcb_set_INTERRUPT_SHADOW(vmcb, vmcb_get_INTERRUPT_SHADOW(in));
+	vmcb_set_V_IRQ(vmcb, 0);
 	vmcb_set_VMCB_CLEAN(vmcb, 0);
 	return 0;
 }
@@ -218,4 +219,9 @@ void svmrt_control_scrub(struct svmk_vmcb *vmcb)
 	vmcb_set_GUEST_ASID(vmcb, 0);
 	vmcb_set_TLB_CONTROL(vmcb, 0);
 	vmcb_set_VMCB_CLEAN(vmcb, 0);
+	/* The module's own way of delivering interrupts; a template may not have these bits. */
+	vmcb_set_V_IRQ(vmcb, 0);
+	vmcb_set_V_INTR_PRIO(vmcb, 0);
+	vmcb_set_V_IGN_TPR(vmcb, 0);
+	vmcb_set_V_INTR_VECTOR(vmcb, 0);
 }

@@ -35,7 +35,7 @@
 
 void svmrt_intercepts_update(struct svmrt_vcpu *vcpu)
 {
-	u32 words[4], i, flags = vcpu->debug.flags;
+	u32 words[4], i, flags = vcpu->debug.flags | (vcpu->debug.internal ? SVMRT_DEBUG_STEP : 0);
 
 	memcpy(words, vcpu->intercepts, sizeof(words));
 	if (!vcpu->dr_live || flags)
@@ -46,6 +46,12 @@ void svmrt_intercepts_update(struct svmrt_vcpu *vcpu)
 		words[2] |= BIT(3);
 	if (flags & (SVMRT_DEBUG_STEP | SVMRT_DEBUG_BREAK))
 		words[3] |= SWINT_BIT;		/* QEMU reports INT3 so */
+	if (vcpu->irq.vintr)
+		words[3] |= BIT(4);		/* VINTR */
+	if (vcpu->irq.iret)
+		words[3] |= BIT(20);		/* IRET */
+	if (vcpu->irq.cr8)
+		words[0] |= BIT(24);		/* MOV to CR8 */
 	for (i = 0; i < 4; i++)
 		if (vmcb_get_intercepts(vcpu->vmcb, i) != words[i])
 			vmcb_set_intercepts(vcpu->vmcb, i, words[i]);
@@ -57,8 +63,12 @@ static void exit_soon(struct irq_work *work)
 {
 }
 
+bool svmrt_on_tcg;
+
 void svmrt_debug_init(struct svmrt_vcpu *vcpu)
 {
+	WRITE_ONCE(svmrt_on_tcg, boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
+				 cpuid_ebx(0x40000000) == TCG_EBX);
 	vcpu->debug.exit_soon = IRQ_WORK_INIT_HARD(exit_soon);
 }
 
@@ -105,7 +115,10 @@ int svmrt_debug_set(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_debug *arg)
 	d->report = 0;
 	if (!(arg->flags & SVMRT_DEBUG_HW))
 		d->resume = false;
-	vcpu->hooks = arg->flags ? vcpu->hooks | SVMRT_HOOK_DEBUG : vcpu->hooks & ~SVMRT_HOOK_DEBUG;
+	if (arg->flags)
+		set_bit(SVMRT_HOOK_DEBUG, &vcpu->hooks);
+	else
+		clear_bit(SVMRT_HOOK_DEBUG, &vcpu->hooks);
 	svmrt_intercepts_update(vcpu);
 	mutex_unlock(&vcpu->lock);
 	return 0;
@@ -113,18 +126,13 @@ int svmrt_debug_set(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_debug *arg)
 
 /* ---- Before VMRUN ---- */
 
-static bool on_tcg(void)
-{
-	return boot_cpu_has(X86_FEATURE_HYPERVISOR) && cpuid_ebx(0x40000000) == TCG_EBX;
-}
-
 /*
  * QEMU's VMRUN loads DR7 without arming its breakpoints; only MOV to DR7 arms them. So there, and
  * only there, the host has them in its own DR7 while it enters the guest, with interrupts off.
  */
 static void arm_on_tcg(u64 dr7)
 {
-	if (on_tcg())
+	if (svmrt_on_tcg)
 		set_debugreg((unsigned long)dr7, 7);
 }
 
@@ -179,7 +187,7 @@ void svmrt_debug_before(struct svmrt_vcpu *vcpu)
 			vmcb_set_RFLAGS(vmcb, vmcb_get_RFLAGS(vmcb) | RFLAGS_RF);
 		}
 	}
-	if (!(d->flags & SVMRT_DEBUG_STEP))
+	if (!(d->flags & SVMRT_DEBUG_STEP) && !d->internal)
 		return;
 	if (d->injecting)
 		irq_work_queue(&d->exit_soon);
@@ -425,7 +433,12 @@ static enum svmrt_leave split_db(struct svmrt_vcpu *vcpu, u64 bits)
 	bits &= ~(ours & 0xf);
 	if (!d->own_tf)
 		bits &= ~(ours & DR6_BS);
-	d->report |= ours;
+	if (!(d->flags & SVMRT_DEBUG_STEP) && ours == DR6_BS && !bits) {
+		/* A step for irq.c, which has seen its end. */
+		vcpu->pending_event = svmrt_interrupted_event(vcpu);
+		return SVMRT_ENTER;
+	}
+	d->report |= d->flags & SVMRT_DEBUG_STEP ? ours : ours & ~DR6_BS;
 	if (stopped_before(d->dr7, ours)) {
 		d->resume = true;
 		d->resume_rip = vmcb_get_RIP(vmcb);
@@ -488,6 +501,10 @@ enum svmrt_leave svmrt_debug_after(struct svmrt_vcpu *vcpu)
 		    (vmcb_get_DR6(vcpu->vmcb) ^ DR6_CLEAN) & DR6_BS;
 	bits = take_back(vcpu, vcpu->vmcb, completed);
 	leave = handle(vcpu, code, bits);
+	if (d->internal) {
+		d->internal = false;	/* once: irq.c looks again before the next VMRUN */
+		svmrt_intercepts_update(vcpu);
+	}
 	return leave == SVMRT_ENTER && d->report ? SVMRT_LEAVE_DEBUG : leave;
 }
 

@@ -8,6 +8,7 @@
 
 #include "svmrt_priv.h"
 
+extern bool svmrt_on_tcg;	/* QEMU's emulation, some of whose SVM needs care */
 void svmrt_debug_init(struct svmrt_vcpu *vcpu);
 int svmrt_debug_set(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_debug *arg);
 

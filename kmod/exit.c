@@ -11,6 +11,7 @@
 #include "event.h"
 #include "exit.h"
 #include "insn.h"
+#include "irq.h"
 #include "mov.h"
 #include "mode.h"
 #include "policy.h"
@@ -369,6 +370,12 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 
 	if (unlikely(vmcb_get_EXITINTINFO(vcpu->vmcb) & SVMRT_EV_V))
 		vcpu->pending_event = svmrt_interrupted_event(vcpu);
+	if (unlikely(vcpu->hooks)) {
+		enum svmrt_leave leave;
+
+		if (svmrt_irq_exit(vcpu, code, &leave))
+			return leave;
+	}
 
 	switch (code) {
 	case 0x60:

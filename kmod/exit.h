@@ -41,6 +41,8 @@ static inline enum svmrt_run_reason svmrt_run_reason(enum svmrt_leave leave)
 		return SVMRT_RUN_INVALID;
 	case SVMRT_LEAVE_DEBUG:
 		return SVMRT_RUN_DEBUG;
+	case SVMRT_LEAVE_INTA:
+		return SVMRT_RUN_INTA;
 	default:
 		return SVMRT_RUN_BROKEN;
 	}

@@ -19,6 +19,7 @@
 #include "event.h"
 #include "exit.h"
 #include "host.h"
+#include "irq.h"
 #include "svmrt_priv.h"
 #define CREATE_TRACE_POINTS
 #include "svmrt_trace.h"
@@ -109,6 +110,35 @@ static bool holds_host_debug(const struct svmrt_vcpu *vcpu, const struct svmrt_h
 	return vcpu->dr_switched || host->debugctl;
 }
 
+/* Interrupts, then the debugger: what both borrow and decide for one VMRUN. */
+static enum svmrt_leave before_entry(struct svmrt_vcpu *vcpu)
+{
+	enum svmrt_leave leave = SVMRT_ENTER;
+
+	vcpu->hooked = true;
+	vcpu->debugged = false;
+	if (test_bit(SVMRT_HOOK_IRQ, &vcpu->hooks))
+		leave = svmrt_irq_before(vcpu);
+	if (leave == SVMRT_ENTER && (vcpu->debug.flags || vcpu->debug.internal)) {
+		vcpu->debugged = true;
+		svmrt_debug_before(vcpu);
+	}
+	return leave;
+}
+
+/* After SHUTDOWN and INVALID nothing of the VMCB says anything about interrupts (C8). */
+static enum svmrt_leave after_exit(struct svmrt_vcpu *vcpu)
+{
+	u64 code = svmrt_exit_code(vcpu->vmcb);
+
+	vcpu->hooked = false;
+	if (code != 0x7f && code < 0xfffffffffffffffcULL)
+		svmrt_irq_after(vcpu);
+	else
+		svmrt_irq_not_entered(vcpu);
+	return vcpu->debugged ? svmrt_debug_after(vcpu) : svmrt_handle_exit(vcpu);
+}
+
 /* One VMRUN. Reasons to leave are looked at with interrupts off, right before it (C12). */
 static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host,
 				   const struct svmrt_host_state *host_state)
@@ -123,8 +153,11 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	if (!READ_ONCE(host->claimed))
 		return SVMRT_LEAVE_LOST;
 
-	if (unlikely(vcpu->hooks))
-		svmrt_debug_before(vcpu);
+	if (unlikely(READ_ONCE(vcpu->hooks))) {
+		leave = before_entry(vcpu);
+		if (leave != SVMRT_ENTER)
+			return leave;
+	}
 	if (trace_svmrt_injection_enabled() && vcpu->pending_event)
 		trace_svmrt_injection(vcpu, vcpu->pending_event);
 	vmcb_set_EVENTINJ(vcpu->vmcb, vcpu->pending_event);
@@ -132,15 +165,17 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	copy_inputs(vcpu);
 	trace_svmrt_entry(vcpu);
 	if (svmrt_enter(vcpu->gpr, __sme_set(__pa(vcpu->vmcb)),
-			__sme_set(page_to_phys(host->save))))
+			__sme_set(page_to_phys(host->save)))) {
+		svmrt_irq_not_entered(vcpu);
 		return SVMRT_LEAVE_LOST;
+	}
 	vcpu->pending_event = 0;
 	vcpu->stats.entries++;
 	if (!tlb_always)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, ALL_CLEAN);	/* setters take bits away again */
 	svmrt_state_check_xcr0(vcpu);
 	trace_svmrt_exit(vcpu);
-	leave = unlikely(vcpu->hooks) ? svmrt_debug_after(vcpu) : svmrt_handle_exit(vcpu);
+	leave = unlikely(vcpu->hooked) ? after_exit(vcpu) : svmrt_handle_exit(vcpu);
 	if (leave == SVMRT_LEAVE_HOST) {
 		if (holds_host_debug(vcpu, host_state))
 			return SVMRT_LEAVE_RESCHED;
@@ -273,6 +308,17 @@ static int populate_code(struct svmrt_vcpu *vcpu, enum svmrt_leave *leave)
 	return 0;
 }
 
+/* HLT, or before SIPI: sleep until something can be delivered. */
+static void wait_for_event(struct svmrt_vcpu *vcpu)
+{
+	vcpu->stats.halts++;
+	wait_event_interruptible(vcpu->wait_queue, interrupted(vcpu) || svmrt_irq_wakes(vcpu));
+	if (!svmrt_irq_wakes(vcpu))
+		return;
+	vcpu->stats.wakes++;
+	vcpu->halted = false;
+}
+
 /* Run slices until user space has something to do. Returns 0 and the reason, or an errno. */
 static int run_loop(struct svmrt_vcpu *vcpu, enum svmrt_run_reason *reason)
 {
@@ -289,8 +335,10 @@ static int run_loop(struct svmrt_vcpu *vcpu, enum svmrt_run_reason *reason)
 			*reason = SVMRT_RUN_KICKED;
 			return 0;
 		}
-		if (vcpu->halted) {
-			wait_event_interruptible(vcpu->wait_queue, interrupted(vcpu));
+		if (unlikely(vcpu->irq.requests))
+			svmrt_irq_process(vcpu);
+		if (vcpu->halted || vcpu->irq.wait_sipi) {
+			wait_for_event(vcpu);
 			continue;
 		}
 		leave = slice(vcpu);
@@ -352,7 +400,7 @@ static int take_input(struct svmrt_vcpu *vcpu)
 
 	WRITE_ONCE(run->dirty, 0);
 	vcpu->debug.user_exit = false;
-	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
+	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT | SVMRT_DIRTY_INTA))
 		return -EINVAL;
 	/* An event or another place to go on from ends a HLT. */
 	if (dirty & (SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
@@ -367,6 +415,8 @@ static int take_input(struct svmrt_vcpu *vcpu)
 					  svmrt_event_exception(event & 0xff, event >> 32));
 		vcpu->pending_event = event == SVMRT_EV_SHUTDOWN ? 0 : event;
 	}
+	if (dirty & SVMRT_DIRTY_INTA && svmrt_irq_inta(vcpu, READ_ONCE(run->inta)))
+		return -EINVAL;
 	if (dirty & SVMRT_DIRTY_GPR) {
 		for (i = 0; i < 16; i++)
 			vcpu->gpr[i] = READ_ONCE(run->gpr[i]);

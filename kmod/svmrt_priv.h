@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/smp.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
@@ -145,7 +146,14 @@ struct svmrt_vm {
 	u32 msr_count;
 	struct page *msrpm;		/* order 1 */
 	unsigned long policy_pages;	/* charged for the tables above */
-	struct svmrt_vcpu *vcpus[SVMRT_MAX_VCPUS];
+	struct svmrt_vcpu *vcpus[SVMRT_MAX_VCPUS];	/* read under RCU, or vm->lock */
+	u32 vcpu_limit;			/* no index was ever as high */
+	bool irqchip;			/* vCPUs have local APICs */
+	bool has_doorbells;
+	u32 lowest_turn;		/* who took the last lowest-priority message */
+	struct mutex fds_lock;		/* the lists below; readers use RCU */
+	struct list_head irqfds, eoifds, doorbells;
+	u32 fd_count;
 };
 
 int svmrt_vm_create(struct svmrt_create_vm *arg);
@@ -167,7 +175,27 @@ int svmrt_npt_populate(struct svmrt_vm *vm, u64 gpa, bool write);
 void *svmrt_npt_peek(struct svmrt_vm *vm, u64 gpa, bool write);
 
 /* ---- vcpu.c and the files that run it ---- */
-#define SVMRT_HOOK_DEBUG 1u
+#define SVMRT_HOOK_DEBUG 0
+#define SVMRT_HOOK_IRQ 1
+
+struct svmrt_apic;
+
+/* irq.c: what waits for delivery. `requests`, `extint` and `sipi_vector` are set by anybody. */
+struct svmrt_irq_state {
+	unsigned long requests;		/* SVMRT_REQ_* */
+	u32 sipi_vector;
+	bool extint;			/* INTR line */
+	bool inta_asked;
+	bool wait_sipi;
+	bool nmi_blocked;		/* until the IRET of its handler */
+	bool iretting;			/* which stands at iret_rip */
+	u64 iret_rip;
+	int extint_vector;		/* given by user space; -1: none */
+	int sent;			/* in V_INTR_VECTOR for this VMRUN; -1: none */
+	bool vintr, cr8, iret;		/* what is intercepted for these */
+	unsigned long poking;		/* bit 0: `poke` is on its way */
+	call_single_data_t poke;
+};
 
 /* debug.c: the debugger's wishes, and what a VMRUN borrowed from the guest for them. */
 struct svmrt_debug_state {
@@ -177,6 +205,7 @@ struct svmrt_debug_state {
 	u64 resume_rip;			/* an instruction breakpoint reported here: pass it once */
 	bool resume;
 	bool user_exit;			/* user space may finish the instruction of the last exit */
+	bool internal;			/* step once for irq.c, unseen by the debugger */
 	bool injecting, tf_lent, rf_lent, sfmask_lent;
 	u8 kind;			/* enum svmrt_step_kind */
 	bool own_tf;			/* the guest's, while ours are in the VMCB */
@@ -202,7 +231,10 @@ struct svmrt_vcpu {
 	void *xstate;			/* 64-byte aligned XSAVE or FXSAVE area */
 	void *xstate_alloc;
 	u32 intercepts[4];		/* as the template wants them, forced ones included */
-	u32 hooks;			/* SVMRT_HOOK_*: what every entry and exit has to look at */
+	unsigned long hooks;		/* SVMRT_HOOK_* bits: what every entry and exit has to look at */
+	struct svmrt_irq_state irq;
+	struct svmrt_apic *apic;	/* or NULL: the VM has none */
+	bool hooked, debugged;		/* in this VMRUN */
 	struct svmrt_debug_state debug;
 	u64 *msr_values;		/* one per MSR row with STORE; index as in vm->msrs */
 
@@ -265,6 +297,7 @@ enum svmrt_leave {
 	SVMRT_LEAVE_INVALID,
 	SVMRT_LEAVE_BROKEN,
 	SVMRT_LEAVE_DEBUG,		/* vcpu->debug.report */
+	SVMRT_LEAVE_INTA,
 	SVMRT_LEAVE_LOST,		/* SVM was taken from us on this CPU (reboot, suspend) */
 };
 

@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 #include "debug.h"
 #include "ioctl.h"
+#include "irq.h"
 #include "svmrt_priv.h"
 
 static atomic_t vcpu_count;
@@ -26,6 +27,7 @@ unsigned int svmrt_vcpu_count(void)
 
 static void vcpu_free(struct svmrt_vcpu *vcpu)
 {
+	svmrt_irq_free(vcpu);
 	irq_work_sync(&vcpu->debug.exit_soon);
 	svmrt_ring_free(vcpu);
 	svmrt_state_free(vcpu);
@@ -43,14 +45,24 @@ static void vcpu_free(struct svmrt_vcpu *vcpu)
 	atomic_dec(&vcpu_count);
 }
 
+/* With local APICs, others may be looking at it: interrupt messages walk vcpus[] under RCU. */
+static void vcpu_unpublish(struct svmrt_vcpu *vcpu)
+{
+	struct svmrt_vm *vm = vcpu->vm;
+
+	mutex_lock(&vm->lock);
+	WRITE_ONCE(vm->vcpus[vcpu->index], NULL);
+	mutex_unlock(&vm->lock);
+	if (vm->irqchip)
+		synchronize_rcu();
+}
+
 static int vcpu_release(struct inode *inode, struct file *file)
 {
 	struct svmrt_vcpu *vcpu = file->private_data;
 	struct svmrt_vm *vm = vcpu->vm;
 
-	mutex_lock(&vm->lock);
-	vm->vcpus[vcpu->index] = NULL;
-	mutex_unlock(&vm->lock);
+	vcpu_unpublish(vcpu);
 	vcpu_free(vcpu);
 	svmrt_vm_put(vm);
 	return 0;
@@ -223,6 +235,15 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 				   arg.flags ? -EINVAL : vcpu_image(vcpu, &arg), user);
 	case SVMRT_VCPU_SET_IMAGE:
 		SVMRT_IOCTL(struct svmrt_vcpu_set_image, vcpu_set_image(vcpu, &arg), user);
+	case SVMRT_VCPU_NMI:
+		svmrt_irq_request(vcpu, SVMRT_REQ_NMI);
+		return 0;
+	case SVMRT_VCPU_EXTINT:
+		SVMRT_IOCTL(struct svmrt_vcpu_extint, svmrt_irq_extint(vcpu, &arg), user);
+	case SVMRT_VCPU_INIT:
+		SVMRT_IOCTL_FLAGS(struct svmrt_vcpu_init, svmrt_irq_init_sipi(vcpu, &arg), user);
+	case SVMRT_VCPU_LAPIC:
+		SVMRT_IOCTL_CALL(struct svmrt_lapic_state, svmrt_apic_state(vcpu, &arg), user, true);
 	case SVMRT_VCPU_DEBUG:
 		SVMRT_IOCTL_FLAGS(struct svmrt_vcpu_debug, svmrt_debug_set(vcpu, &arg), user);
 	default:
@@ -327,6 +348,10 @@ out:
 
 static int vcpu_check(const struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 {
+	if (arg->flags & ~SVMRT_VCPU_WAIT_SIPI) {
+		svmrt_err(arg, "vCPU flags %#x: only wait for SIPI (1) exists", arg->flags);
+		return -EINVAL;
+	}
 	if (!vm->policy_set) {
 		svmrt_err(arg, "set the VM's policy before its first vCPU");
 		return -EINVAL;
@@ -365,13 +390,21 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	mutex_init(&vcpu->lock);
 	init_waitqueue_head(&vcpu->wait_queue);
 	svmrt_debug_init(vcpu);
+	svmrt_irq_init(vcpu);
+	vcpu->irq.wait_sipi = arg->flags & SVMRT_VCPU_WAIT_SIPI;
 
 	mutex_lock(&vm->lock);
 	err = vcpu_check(vm, arg);
 	if (!err)
 		err = vcpu_init(vcpu, arg);
 	if (!err)
-		vm->vcpus[vcpu->index] = vcpu;
+		err = svmrt_apic_init(vcpu);
+	if (!err) {
+		if (vm->has_doorbells)
+			set_bit(SVMRT_HOOK_IRQ, &vcpu->hooks);
+		vm->vcpu_limit = max(vm->vcpu_limit, vcpu->index + 1);
+		smp_store_release(&vm->vcpus[vcpu->index], vcpu);
+	}
 	mutex_unlock(&vm->lock);
 	if (err) {
 		vcpu_free(vcpu);
@@ -380,9 +413,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	refcount_inc(&vm->refs);
 	fd = anon_inode_getfd("svmrt-vcpu", &vcpu_fops, vcpu, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		mutex_lock(&vm->lock);
-		vm->vcpus[vcpu->index] = NULL;
-		mutex_unlock(&vm->lock);
+		vcpu_unpublish(vcpu);
 		vcpu_free(vcpu);
 		svmrt_vm_put(vm);
 	}

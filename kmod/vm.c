@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "ioctl.h"
+#include "irq.h"
 #include "npt.h"
 
 static atomic_t vm_count;
@@ -23,6 +24,8 @@ unsigned int svmrt_vm_count(void)
 static void vm_free(struct svmrt_vm *vm)
 {
 	svmrt_debugfs_remove(vm);
+	svmrt_irqfds_free(vm);
+	svmrt_ioeventfds_free(vm);
 	svmrt_npt_free(vm);
 	svmrt_regions_free(vm);
 	svmrt_policy_free(vm);
@@ -103,7 +106,17 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	case SVMRT_VM_POLICY:
 		SVMRT_IOCTL(struct svmrt_policy, svmrt_policy_set(vm, &arg), user);
 	case SVMRT_VM_CREATE_VCPU:
-		SVMRT_IOCTL(struct svmrt_create_vcpu, svmrt_vcpu_create(vm, &arg), user);
+		SVMRT_IOCTL_FLAGS(struct svmrt_create_vcpu, svmrt_vcpu_create(vm, &arg), user);
+	case SVMRT_VM_IRQCHIP:
+		SVMRT_IOCTL_FLAGS(struct svmrt_irqchip, svmrt_vm_irqchip(vm, &arg), user);
+	case SVMRT_VM_MSI:
+		SVMRT_IOCTL(struct svmrt_msi, svmrt_vm_msi(vm, &arg), user);
+	case SVMRT_VM_IRQFD:
+		SVMRT_IOCTL_FLAGS(struct svmrt_irqfd, svmrt_irqfd(vm, &arg), user);
+	case SVMRT_VM_EOIFD:
+		SVMRT_IOCTL_FLAGS(struct svmrt_eoifd, svmrt_eoifd(vm, &arg), user);
+	case SVMRT_VM_IOEVENTFD:
+		SVMRT_IOCTL_FLAGS(struct svmrt_ioeventfd, svmrt_ioeventfd(vm, &arg), user);
 	case SVMRT_VM_ACCESS:
 		SVMRT_IOCTL_FLAGS(struct svmrt_access, vm_access(vm, &arg), user);
 	case SVMRT_VM_UNMAP:
@@ -146,6 +159,10 @@ static struct svmrt_vm *vm_alloc(void)
 	refcount_set(&vm->refs, 1);
 	vm->id = atomic64_inc_return(&vm_ids);
 	mutex_init(&vm->lock);
+	mutex_init(&vm->fds_lock);
+	INIT_LIST_HEAD(&vm->irqfds);
+	INIT_LIST_HEAD(&vm->eoifds);
+	INIT_LIST_HEAD(&vm->doorbells);
 	atomic_inc(&vm_count);
 	err = svmrt_npt_init(vm);
 	if (err) {

@@ -27,6 +27,13 @@ tests_e2e_abi_host_SOURCES = tests/e2e/abi_host.c tests/e2e/abi_guest.c tests/e2
 tests_e2e_abi_host_LDADD = -lpthread
 check_PROGRAMS += tests/e2e/abi_debug
 tests_e2e_abi_debug_SOURCES = tests/e2e/abi_debug.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+check_PROGRAMS += tests/e2e/abi_irq tests/e2e/abi_evfd
+tests_e2e_abi_irq_SOURCES = tests/e2e/abi_irq.c tests/e2e/abi_irq_guest.c tests/e2e/abi_irq_guest.h \
+	tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_irq_LDADD = -lpthread
+tests_e2e_abi_evfd_SOURCES = tests/e2e/abi_evfd.c tests/e2e/abi_irq_guest.c tests/e2e/abi_irq_guest.h \
+	tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_evfd_LDADD = -lpthread
 tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 check_PROGRAMS += tests/e2e/abi_hostile tests/e2e/abi_scale
 tests_e2e_abi_hostile_SOURCES = tests/e2e/abi_hostile.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h

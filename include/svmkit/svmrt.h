@@ -230,13 +230,15 @@ struct svmrt_policy {
 
 struct svmrt_create_vcpu {
 	__u32 size;
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* SVMRT_VCPU_WAIT_SIPI: RUN sleeps until INIT and SIPI start it */
 	__u32 index;		/* 0 .. max_vcpus - 1, each once */
 	__u32 ring_entries;	/* power of two, 64 .. 65536 */
 	__u64 vmcb;		/* 4096 bytes: control words by allow-list, save area as it is */
 	__u64 state;		/* struct svmrt_vcpu_state */
 	char error[SVMRT_ERROR_BYTES];
 };
+
+#define SVMRT_VCPU_WAIT_SIPI 1u
 
 /* Copy guest physical memory of regions to or from user memory. Pages are populated as by a touch. */
 struct svmrt_access {
@@ -262,12 +264,14 @@ enum svmrt_run_reason {
 	SVMRT_RUN_INVALID = 6,	/* VMEXIT_INVALID: VMRUN refused the state */
 	SVMRT_RUN_BROKEN = 7,	/* the vCPU cannot go on; `text` says why */
 	SVMRT_RUN_DEBUG = 8,	/* SVMRT_VCPU_DEBUG: what happened is in `debug` */
+	SVMRT_RUN_INTA = 9,	/* INTR line: the guest takes it now; give its vector in `inta` */
 };
 
 /* User writes these bits in svmrt_run_page.dirty; the kernel takes the fields at the next RUN. */
 #define SVMRT_DIRTY_GPR		1u	/* gpr[] */
 #define SVMRT_DIRTY_RIP		2u	/* rip; also ends the interrupt shadow */
 #define SVMRT_DIRTY_INJECT	4u	/* inject */
+#define SVMRT_DIRTY_INTA	8u	/* inta; only after SVMRT_RUN_INTA */
 
 /* First page of the vCPU mapping. Kernel-filled at every return from RUN, by value. */
 struct svmrt_run_page {
@@ -289,6 +293,8 @@ struct svmrt_run_page {
 	__u8 insn[15];
 	__u64 inject;		/* EVENTINJ format; only exceptions (type 3) are taken */
 	__u64 debug;		/* SVMRT_RUN_DEBUG: SVMRT_DEBUG_HIT_* */
+	__u32 inta;		/* vector, 0 .. 255 */
+	__u32 reserved;
 	/* BROKEN; INVALID: the rule that the state breaks; RUN fails with ENOMEM or EDQUOT: which page */
 	char text[SVMRT_ERROR_BYTES];
 	__u8 inputs[1024];	/* INVALID: bytes 0-0xff and 0x400-0x6ff of the VMCB as VMRUN got it */
@@ -345,6 +351,12 @@ struct svmrt_stats {
 	__u64 xcr0_restored;		/* XSETBV got past the intercept (emulators) */
 	__u64 events;			/* sequence numbers given out */
 	__u64 events_dropped;
+	__u64 interrupts;		/* taken by the guest; NMI not counted */
+	__u64 interrupt_windows;	/* exits because the guest became able to take one */
+	__u64 halts;			/* sleeps in HLT or for SIPI, and how many an event ended: */
+	__u64 wakes;
+	__u64 timer_missed;		/* ticks that were merged with another */
+	__u64 doorbells;		/* SVMRT_VM_IOEVENTFD: writes that only signalled */
 };
 
 /* Exits that met each finer rule of the policy, in the order in which SVMRT_VM_POLICY had those. */
@@ -418,6 +430,103 @@ struct svmrt_vcpu_debug {
 #define SVMRT_DEBUG_HIT_STEP	(1ULL << 14)	/* as DR6.BS */
 #define SVMRT_DEBUG_HIT_BREAK	(1ULL << 32)
 
+/*
+ * ---- Interrupts ----
+ * NMI, the INTR line, INIT and SIPI exist for every vCPU. Local APICs in the kernel are decided before
+ * the first vCPU: vCPU n gets APIC ID n, vCPU 0 is the boot processor. They answer the page at
+ * IA32_APIC_BASE (no region may be there), MSRs 1Bh, 6E0h and 800h to 8FFh before the policy does; an
+ * access that is not an aligned 32-bit MOV is an NPF exit as before. The timer's clock is
+ * 1 GHz. Calls here may be made from any thread while RUN is in progress.
+ */
+struct svmrt_irqchip {
+	__u32 size;
+	__u32 flags;		/* SVMRT_IRQCHIP_LAPIC */
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_IRQCHIP_LAPIC 1u
+
+/* One message to the local APICs, as a device writes it. Returns how many APICs took it. */
+struct svmrt_msi {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u64 address;		/* FEEx_xxxxh; bits 63:40 are destination bits 31:8 */
+	__u32 data;		/* vector, delivery mode, trigger mode (bit 15: level) */
+	__u32 reserved;
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/* A signal of the eventfd is that message. The VM holds the eventfd until it is removed. */
+struct svmrt_irqfd {
+	__u32 size;
+	__u32 flags;		/* SVMRT_FD_REMOVE: of this fd; address and data do not matter */
+	__u64 address;
+	__u32 data;
+	__s32 fd;
+	__u64 reserved;
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_FD_REMOVE 1u
+
+/* The eventfd is signalled when a level-triggered interrupt with that vector ends on any vCPU. */
+struct svmrt_eoifd {
+	__u32 size;
+	__u32 flags;		/* SVMRT_FD_REMOVE */
+	__s32 fd;
+	__u32 vector;		/* 10h .. FFh */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/*
+ * Doorbell: a guest's OUT to a port, or MOV to an address where no memory is, that only signals an
+ * eventfd. Other forms (string, REP) go on to the policy. REMOVE names the same place, size and data.
+ */
+struct svmrt_ioeventfd {
+	__u32 size;
+	__u32 flags;		/* SVMRT_FD_REMOVE, SVMRT_IOEVENT_PORT, SVMRT_IOEVENT_DATA */
+	__u64 address;
+	__u64 data;		/* with DATA: only this value; else 0 */
+	__s32 fd;
+	__u32 bytes;		/* 1, 2, 4, 8 (memory only), or 0: any */
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_IOEVENT_PORT 2u
+#define SVMRT_IOEVENT_DATA 4u
+
+/*
+ * The INTR line of a PIC in user space. While it is 1 and the guest can take an interrupt (with a local
+ * APIC: if LINT0 is in ExtINT mode, or the APIC is off), RUN returns SVMRT_RUN_INTA; the next RUN
+ * delivers the vector that it finds in `inta`.
+ */
+struct svmrt_vcpu_extint {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u32 level;
+	__u32 reserved;
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/* INIT resets the vCPU; all but vCPU 0 then wait for SIPI. SIPI counts only while one waits. */
+struct svmrt_vcpu_init {
+	__u32 size;
+	__u32 flags;		/* SVMRT_INIT_INIT, SVMRT_INIT_SIPI, or both in this order */
+	__u32 vector;		/* of SIPI: the code is at vector * 4096 */
+	__u32 reserved;
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_INIT_INIT 1u
+#define SVMRT_INIT_SIPI 2u
+
+/* regs[n] is the register at offset n * 16. Set takes what a guest could write, and ISR, TMR, IRR. */
+struct svmrt_lapic_state {
+	__u32 size;
+	__u32 flags;		/* SVMRT_LAPIC_SET, or 0: get */
+	__u64 base;		/* IA32_APIC_BASE */
+	__u64 tsc_deadline;
+	__u32 regs[64];
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_LAPIC_SET 1u
+
 #define SVMRT_IOC 0xB7
 #define SVMRT_INFO		_IOWR(SVMRT_IOC, 0x00, struct svmrt_info)
 #define SVMRT_CREATE_VM		_IOWR(SVMRT_IOC, 0x01, struct svmrt_create_vm)	/* -> VM fd */
@@ -438,5 +547,14 @@ struct svmrt_vcpu_debug {
 #define SVMRT_VCPU_SET_IMAGE	_IOWR(SVMRT_IOC, 0x24, struct svmrt_vcpu_set_image)
 #define SVMRT_VCPU_DEBUG	_IOWR(SVMRT_IOC, 0x25, struct svmrt_vcpu_debug)
 #define SVMRT_VCPU_DETAILS	_IOWR(SVMRT_IOC, 0x2a, struct svmrt_details)	/* from any thread */
+#define SVMRT_VCPU_NMI		_IO(SVMRT_IOC, 0x30)
+#define SVMRT_VCPU_EXTINT	_IOWR(SVMRT_IOC, 0x31, struct svmrt_vcpu_extint)
+#define SVMRT_VCPU_INIT		_IOWR(SVMRT_IOC, 0x32, struct svmrt_vcpu_init)
+#define SVMRT_VCPU_LAPIC	_IOWR(SVMRT_IOC, 0x33, struct svmrt_lapic_state)
+#define SVMRT_VM_IRQCHIP	_IOWR(SVMRT_IOC, 0x40, struct svmrt_irqchip)
+#define SVMRT_VM_MSI		_IOWR(SVMRT_IOC, 0x41, struct svmrt_msi)
+#define SVMRT_VM_IRQFD		_IOWR(SVMRT_IOC, 0x42, struct svmrt_irqfd)
+#define SVMRT_VM_EOIFD		_IOWR(SVMRT_IOC, 0x43, struct svmrt_eoifd)
+#define SVMRT_VM_IOEVENTFD	_IOWR(SVMRT_IOC, 0x44, struct svmrt_ioeventfd)
 
 #endif

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -164,6 +165,7 @@ static int create_vcpu(struct fuzz *f, int vm, uint32_t index)
 	static struct svmrt_vcpu_state state;
 	struct svmrt_create_vcpu vcpu = {
 		.size = sizeof(vcpu), .index = index, .ring_entries = 64u << fuzz_below(f, 3),
+		.flags = fuzz_chance(f, 10) ? SVMRT_VCPU_WAIT_SIPI : 0,
 	};
 	int fd;
 
@@ -194,6 +196,7 @@ static int make_guest(struct fuzz *f)
 	struct svmrt_create_vm create_vm_arg = { .size = sizeof(create_vm_arg) };
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = FUZZ_RAM_BYTES };
 	struct svmrt_map map = { .size = sizeof(map), .bytes = FUZZ_RAM_BYTES };
+	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC };
 	unsigned int vcpus = 1 + fuzz_below(f, 3), i;
 	int vm, err;
 
@@ -206,6 +209,8 @@ static int make_guest(struct fuzz *f)
 	fuzz_map(f, map.mem_fd, FUZZ_MEM, FUZZ_RAM_BYTES);
 	fuzz_touch(f, fuzz_find_map(f, map.mem_fd, FUZZ_MEM), fuzz_write_guest);
 	map.mode = fuzz_below(f, 3);
+	if (fuzz_chance(f, 50))
+		call(f, vm, SVMRT_VM_IRQCHIP, &chip);
 	err = call(f, vm, SVMRT_VM_MAP, &map);
 	if (err)
 		return err;
@@ -289,7 +294,8 @@ static void write_input(struct fuzz *f, uint8_t *at, size_t bytes)
 		ring->lossless = fuzz_below(f, 3);
 	if (fuzz_chance(f, 50))
 		return;
-	run->dirty = fuzz_chance(f, 90) ? fuzz_below(f, 8) : (uint32_t)fuzz_value(f);
+	run->dirty = fuzz_chance(f, 90) ? fuzz_below(f, 16) : (uint32_t)fuzz_value(f);
+	run->inta = fuzz_below(f, 300);
 	run->inject = 0x80000300u | fuzz_below(f, 32) | (fuzz_chance(f, 50) ? 0x800 : 0);
 	if (fuzz_chance(f, 10))
 		run->inject = fuzz_value(f);
@@ -383,6 +389,115 @@ static int call_debug(struct fuzz *f)
 	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_DEBUG, fuzz_pointer(f, &debug));
 }
 
+/* ---- Interrupts ---- */
+
+static uint64_t msi_address(struct fuzz *f)
+{
+	return fuzz_chance(f, 80) ? 0xfee00000u | fuzz_below(f, 1u << 20) : fuzz_value(f);
+}
+
+static int call_irqchip(struct fuzz *f)
+{
+	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC };
+
+	bend(f, &chip, sizeof(chip));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_IRQCHIP, fuzz_pointer(f, &chip));
+}
+
+static int call_msi(struct fuzz *f)
+{
+	struct svmrt_msi msi = {
+		.size = sizeof(msi), .address = msi_address(f), .data = fuzz_below(f, 1u << 16),
+	};
+
+	bend(f, &msi, sizeof(msi));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_MSI, fuzz_pointer(f, &msi));
+}
+
+static int call_eventfd(struct fuzz *f)
+{
+	int fd = eventfd(0, EFD_NONBLOCK);
+
+	fuzz_keep(f, fd, FUZZ_OTHER);
+	return fd;
+}
+
+static int call_signal(struct fuzz *f)
+{
+	uint64_t value = 1 + fuzz_below(f, 3);
+
+	return write(fuzz_pick(f, FUZZ_OTHER), &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+static int call_irqfd(struct fuzz *f)
+{
+	struct svmrt_irqfd irqfd = {
+		.size = sizeof(irqfd), .flags = fuzz_chance(f, 30) ? SVMRT_FD_REMOVE : 0, .fd = fuzz_pick(f, FUZZ_OTHER),
+		.address = msi_address(f), .data = fuzz_below(f, 1u << 16),
+	};
+
+	bend(f, &irqfd, sizeof(irqfd));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_IRQFD, fuzz_pointer(f, &irqfd));
+}
+
+static int call_eoifd(struct fuzz *f)
+{
+	struct svmrt_eoifd eoifd = {
+		.size = sizeof(eoifd), .flags = fuzz_chance(f, 30) ? SVMRT_FD_REMOVE : 0, .fd = fuzz_pick(f, FUZZ_OTHER),
+		.vector = fuzz_below(f, 256),
+	};
+
+	bend(f, &eoifd, sizeof(eoifd));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_EOIFD, fuzz_pointer(f, &eoifd));
+}
+
+static int call_ioeventfd(struct fuzz *f)
+{
+	struct svmrt_ioeventfd bell = {
+		.size = sizeof(bell), .flags = fuzz_below(f, 8), .fd = fuzz_pick(f, FUZZ_OTHER),
+		.address = fuzz_chance(f, 80) ? fuzz_below(f, 256) : fuzz_value(f),
+		.bytes = fuzz_below(f, 5),
+	};
+
+	bend(f, &bell, sizeof(bell));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_IOEVENTFD, fuzz_pointer(f, &bell));
+}
+
+static int call_interrupt(struct fuzz *f)
+{
+	struct svmrt_vcpu_extint line = { .size = sizeof(line), .level = fuzz_below(f, 2) };
+	struct svmrt_vcpu_init init = {
+		.size = sizeof(init), .flags = fuzz_below(f, 4), .vector = fuzz_below(f, 4),
+	};
+	int fd = fuzz_pick(f, FUZZ_VCPU);
+
+	bend(f, &line, sizeof(line));
+	bend(f, &init, sizeof(init));
+	switch (fuzz_below(f, 4)) {
+	case 0: return call(f, fd, SVMRT_VCPU_EXTINT, fuzz_pointer(f, &line));
+	case 1: return call(f, fd, SVMRT_VCPU_INIT, fuzz_pointer(f, &init));
+	default: return call(f, fd, SVMRT_VCPU_NMI, NULL);
+	}
+}
+
+static int call_lapic(struct fuzz *f)
+{
+	static struct svmrt_lapic_state state;
+	unsigned int i;
+
+	state = (struct svmrt_lapic_state) {
+		.size = sizeof(state), .flags = fuzz_below(f, 2), .base = 0xfee00800 | fuzz_below(f, 2) << 10,
+		.tsc_deadline = fuzz_value(f),
+	};
+	for (i = 0; i < 64; i++)
+		if (fuzz_chance(f, 30))
+			state.regs[i] = (uint32_t)fuzz_value(f);
+	if (fuzz_chance(f, 50))
+		state.regs[0xf] = 0x1ff;
+	bend(f, &state, sizeof(state));
+	return call(f, fuzz_pick(f, FUZZ_VCPU), SVMRT_VCPU_LAPIC, fuzz_pointer(f, &state));
+}
+
 static int call_poll(struct fuzz *f)
 {
 	struct pollfd poll_fd = {
@@ -399,7 +514,9 @@ static int call_wrong(struct fuzz *f)
 		SVMRT_INFO, SVMRT_CREATE_VM, SVMRT_CREATE_MEM, SVMRT_VM_MAP, SVMRT_VM_POLICY,
 		SVMRT_VM_CREATE_VCPU, SVMRT_VM_ACCESS, SVMRT_VCPU_STATS, SVMRT_VCPU_DETAILS, SVMRT_VCPU_IMAGE,
 		SVMRT_VM_UNMAP, SVMRT_VM_ZAP, SVMRT_VM_DIRTY,
-		SVMRT_VCPU_SET_IMAGE, SVMRT_VCPU_DEBUG,
+		SVMRT_VCPU_SET_IMAGE, SVMRT_VCPU_DEBUG, SVMRT_VCPU_NMI, SVMRT_VCPU_EXTINT,
+		SVMRT_VCPU_INIT, SVMRT_VCPU_LAPIC, SVMRT_VM_IRQCHIP, SVMRT_VM_MSI, SVMRT_VM_IRQFD,
+		SVMRT_VM_EOIFD, SVMRT_VM_IOEVENTFD,
 	};
 	/* On pages of its own, so that a struct of random addresses can only hit itself. */
 	static uint64_t buffer[1024];
@@ -535,6 +652,15 @@ static const struct {
 	{ "VCPU_IMAGE", call_image, 4 },
 	{ "VCPU_SET_IMAGE", call_set_image, 3 },
 	{ "VCPU_DEBUG", call_debug, 3 },
+	{ "VM_IRQCHIP", call_irqchip, 2 },
+	{ "VM_MSI", call_msi, 3 },
+	{ "VM_IRQFD", call_irqfd, 3 },
+	{ "VM_EOIFD", call_eoifd, 2 },
+	{ "VM_IOEVENTFD", call_ioeventfd, 3 },
+	{ "an eventfd", call_eventfd, 3 },
+	{ "a signal", call_signal, 4 },
+	{ "NMI, INTR, INIT or SIPI", call_interrupt, 4 },
+	{ "VCPU_LAPIC", call_lapic, 4 },
 	{ "poll", call_poll, 2 },
 	{ "a wrong ioctl", call_wrong, 6 },
 	{ "a file operation", call_file, 3 },
