@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <unistd.h>
 #include "abi_guest.h"
 
@@ -109,6 +110,15 @@ static void test_hotplug(void)
 	claims("after that");
 }
 
+/* Has the kernel said this since it booted? */
+static int kernel_said(const char *text)
+{
+	static char log[1 << 20];
+	int n = klogctl(3, log, sizeof(log) - 1);	/* SYSLOG_ACTION_READ_ALL */
+
+	return n > 0 && strstr(log, text);
+}
+
 static void test_suspend(void)
 {
 	int err = write_file("/sys/power/pm_test", "core");
@@ -117,6 +127,7 @@ static void test_suspend(void)
 	err = write_file("/sys/power/state", "mem");
 	abi_ok(!err, "suspend to mem, up to the last step, and back (%s)", strerror(-err));
 	claims("after resume");
+	abi_ok(!kernel_said("SVM was taken during suspend"), "for SVM was given back before");
 	if (all_claimed())
 		progress(1000);
 	write_file("/sys/power/pm_test", "none");

@@ -38,6 +38,10 @@ static int nothing_left(void)
 	struct svmrt_info info;
 
 	abi_info(dev, &info);
+	if (info.unusable[0]) {
+		printf("# left: %s\n", info.unusable);
+		return 0;
+	}
 	if (!info.vms && !info.vcpus && !info.memory_objects && !info.pages && !info.cpus_claimed)
 		return 1;
 	printf("# left: %u VMs, %u vCPUs, %u memory objects, %llu pages, %u claimed CPUs\n", info.vms,
