@@ -35,7 +35,8 @@ dist_man_MANS += man/svmctl.1
 SCRIPT_TESTS += tests/cli/svmctl.bats tests/cli/svmctl_terminal.bats
 EXTRA_DIST += tests/cli/svmctl.bats tests/cli/fake_daemon.py \
 	tests/e2e/run-all tests/e2e/e2e_lib.py tests/e2e/svmctl_run.bats \
-	tests/e2e/bad_input.py tests/e2e/kill_daemon.py tests/e2e/tour_events.py tests/e2e/two_vms.py
+	tests/e2e/bad_input.py tests/e2e/kill_daemon.py tests/e2e/memory_limit.py \
+	tests/e2e/tour_events.py tests/e2e/two_vms.py
 
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_ctl_expect tests/unit/test_ctl_text
