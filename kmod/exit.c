@@ -95,7 +95,7 @@ enum svmrt_leave svmrt_inject(struct svmrt_vcpu *vcpu, u64 event)
 	return SVMRT_LEAVE_SHUTDOWN;
 }
 
-enum svmrt_leave svmrt_skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
+static inline enum svmrt_leave skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
 {
 	struct svmk_vmcb *vmcb = vcpu->vmcb;
 
@@ -108,6 +108,11 @@ enum svmrt_leave svmrt_skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
 		return svmrt_inject(vcpu, svmrt_event_exception(1, 0));
 	}
 	return SVMRT_ENTER;
+}
+
+enum svmrt_leave svmrt_skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
+{
+	return skip_to(vcpu, next_rip);
 }
 
 /* ---- Tables ---- */
@@ -123,7 +128,7 @@ static enum svmrt_leave answer_cpuid(struct svmrt_vcpu *vcpu, u64 next_rip)
 	vcpu->gpr[3] = value[1];
 	vcpu->gpr[1] = value[2];
 	vcpu->gpr[2] = value[3];
-	return svmrt_skip_to(vcpu, next_rip);
+	return skip_to(vcpu, next_rip);
 }
 
 static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
@@ -143,11 +148,11 @@ static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 		vmcb_set_RAX(vcpu->vmcb, (u32)value);
 		vcpu->gpr[2] = value >> 32;
 	}
-	return svmrt_skip_to(vcpu, next_rip);
+	return skip_to(vcpu, next_rip);
 }
 
 /* A constant instead of a device: IN reads it, OUT is dropped. INS and OUTS are for user space. */
-static enum svmrt_leave answer_port(struct svmrt_vcpu *vcpu, u64 value, u64 next_rip)
+static noinline enum svmrt_leave answer_port(struct svmrt_vcpu *vcpu, u64 value, u64 next_rip)
 {
 	u64 info1 = vmcb_get_EXITINFO1(vcpu->vmcb), rax = vmcb_get_RAX(vcpu->vmcb);
 
@@ -162,11 +167,14 @@ static enum svmrt_leave answer_port(struct svmrt_vcpu *vcpu, u64 value, u64 next
 			rax = (rax & ~0xffULL) | (value & 0xff);
 		vmcb_set_RAX(vcpu->vmcb, rax);
 	}
-	return svmrt_skip_to(vcpu, next_rip);
+	return skip_to(vcpu, next_rip);
 }
 
-/* The same for an address: any MOV that the access can be. The rest is for user space. */
-static enum svmrt_leave answer_gpa(struct svmrt_vcpu *vcpu, u64 value)
+/*
+ * The same for an address: any MOV that the access can be. The rest is for user space. Out of line: the
+ * bytes on its stack would cost every other exit a stack protector.
+ */
+static noinline enum svmrt_leave answer_gpa(struct svmrt_vcpu *vcpu, u64 value)
 {
 	struct svmk_vmcb *vmcb = vcpu->vmcb;
 	u64 info1 = vmcb_get_EXITINFO1(vmcb), missing;
@@ -231,7 +239,7 @@ static enum svmrt_leave inject_by_policy(struct svmrt_vcpu *vcpu, int slot, u16 
 }
 
 /* What a finer rule is chosen by: CPUID leaf, MSR, first port or address of the access. */
-static const struct svmrt_policy_slot *finer_rule(struct svmrt_vcpu *vcpu, int slot)
+static noinline const struct svmrt_policy_slot *finer_rule(struct svmrt_vcpu *vcpu, int slot)
 {
 	u64 info1 = vmcb_get_EXITINFO1(vcpu->vmcb);
 
@@ -255,7 +263,7 @@ static enum svmrt_leave act(struct svmrt_vcpu *vcpu, int slot,
 	case SVMRT_DO_TABLE:
 		return answer(vcpu, slot, policy, next_rip);
 	case SVMRT_DO_SKIP:
-		return slot == SLOT_DB ? SVMRT_ENTER : svmrt_skip_to(vcpu, next_rip);
+		return slot == SLOT_DB ? SVMRT_ENTER : skip_to(vcpu, next_rip);
 	case SVMRT_DO_INJECT:
 		return inject_by_policy(vcpu, slot, policy->vector, next_rip);
 	case SVMRT_DO_WAIT:
