@@ -51,6 +51,9 @@ struct engine {
 				  unsigned int index, struct engine_error *error);
 	/* NULL, or: every record was consumed; the descriptor need not be readable any more. */
 	void (*drained)(int vcpu_fd);
+	int (*set_image)(int vcpu_fd, struct svmrt_vcpu_set_image *image,
+			 struct engine_error *error);
+	int (*debug)(int vcpu_fd, struct svmrt_vcpu_debug *debug, struct engine_error *error);
 	/* These leave errno: the vCPU thread and the statistics have no use for a text. */
 	int (*run)(int vcpu_fd);
 	int (*kick)(int vcpu_fd);

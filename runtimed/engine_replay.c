@@ -303,6 +303,21 @@ static int replay_image(int vcpu_fd, struct svmrt_vcpu_image *image)
 	return -1;
 }
 
+static int replay_set_image(int vcpu_fd, struct svmrt_vcpu_set_image *image,
+			    struct engine_error *error)
+{
+	(void)vcpu_fd;
+	(void)image;
+	return refuse(error);
+}
+
+static int replay_debug(int vcpu_fd, struct svmrt_vcpu_debug *debug, struct engine_error *error)
+{
+	(void)vcpu_fd;
+	(void)debug;
+	return refuse(error);
+}
+
 static void add_vm(struct replay *replay, const struct svmlog_vm *recorded)
 {
 	struct replay_vm *vm;
@@ -404,6 +419,7 @@ int engine_replay_init(struct engine *engine, const char *path, struct engine_er
 		.map_vcpu = replay_map_vcpu, .unmap_vcpu = replay_unmap_vcpu,
 		.drained = replay_drained, .run = replay_run, .kick = replay_kick,
 		.stats = replay_stats, .image = replay_image,
+		.set_image = replay_set_image, .debug = replay_debug,
 	};
 	if (map_file(replay, path, error)) {
 		engine_replay_free(engine);

@@ -196,6 +196,23 @@ static int svmrt_image(int vcpu_fd, struct svmrt_vcpu_image *image)
 	return ioctl(vcpu_fd, SVMRT_VCPU_IMAGE, image);
 }
 
+static int svmrt_set_image(int vcpu_fd, struct svmrt_vcpu_set_image *image,
+			   struct engine_error *error)
+{
+	image->size = sizeof(*image);
+	if (ioctl(vcpu_fd, SVMRT_VCPU_SET_IMAGE, image) < 0)
+		return engine_fail(error, errno, "SVMRT_VCPU_SET_IMAGE", image->error);
+	return 0;
+}
+
+static int svmrt_debug(int vcpu_fd, struct svmrt_vcpu_debug *debug, struct engine_error *error)
+{
+	debug->size = sizeof(*debug);
+	if (ioctl(vcpu_fd, SVMRT_VCPU_DEBUG, debug) < 0)
+		return engine_fail(error, errno, "SVMRT_VCPU_DEBUG", debug->error);
+	return 0;
+}
+
 void engine_svmrt_init(struct engine *engine, const char *device)
 {
 	*engine = (struct engine){
@@ -207,5 +224,6 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.run = svmrt_run, .kick = svmrt_kick, .wake = svmrt_wake,
 		.stats = svmrt_stats, .details = svmrt_details,
 		.rule_counts = svmrt_rule_counts, .image = svmrt_image,
+		.set_image = svmrt_set_image, .debug = svmrt_debug,
 	};
 }

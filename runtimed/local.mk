@@ -23,6 +23,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/event_filter.c runtimed/event_filter.h \
 	runtimed/event_json.c runtimed/event_json.h \
 	runtimed/events.c runtimed/events.h \
+	runtimed/guest_walk.c runtimed/guest_walk.h \
 	runtimed/io.c runtimed/io.h \
 	runtimed/limits.h runtimed/list.h \
 	runtimed/log.c runtimed/log.h \
@@ -33,7 +34,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/rpc.c runtimed/rpc.h \
 	runtimed/rpc_answer.c runtimed/rpc_answer.h \
 	runtimed/rpc_args.c \
-	runtimed/rpc_console.c runtimed/rpc_events.c runtimed/rpc_handlers.h \
+	runtimed/rpc_console.c runtimed/rpc_debug.c runtimed/rpc_events.c runtimed/rpc_handlers.h \
 	runtimed/rpc_memory.c runtimed/rpc_system.c runtimed/rpc_table.c runtimed/rpc_template.c \
 	runtimed/rpc_types.c runtimed/rpc_vcpu.c runtimed/rpc_vcpu_set.c runtimed/rpc_vm.c \
 	runtimed/server.c runtimed/server.h \
@@ -41,7 +42,8 @@ libsvmrund_a_SOURCES = \
 	runtimed/subscription.c runtimed/subscription.h runtimed/subscription_send.c \
 	runtimed/template.c runtimed/template.h \
 	runtimed/template_file.c runtimed/template_file.h \
-	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \
+	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_debug.c runtimed/vcpu_debug.h \
+	runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \
 	runtimed/vm.c runtimed/vm.h runtimed/vm_build.c runtimed/vm_end.h \
 	runtimed/vm_limit.c runtimed/vm_limit.h runtimed/vm_moves.c runtimed/vm_moves.h \
 	runtimed/vm_place.c runtimed/vm_place.h runtimed/vm_wait.c

@@ -46,6 +46,7 @@ enum rpc_type {
 	RPC_TYPE_LIMITS,	/* object: run_time_ms, exits, vcpus, memory_bytes -> 1 or more */
 	RPC_TYPE_CPUS,		/* array of 1 to 1024 integers, 0 .. 1023 */
 	RPC_TYPE_NICE,		/* integer, -20 .. 19 */
+	RPC_TYPE_BREAKPOINTS,	/* array of 1 to 4 {at: U64, kind, bytes: 1 .. 8} */
 	RPC_TYPE_NAMES,		/* array of 1 to 64 strings */
 	RPC_TYPE_RANGES,	/* array of 1 to 16 {first, last}, RPC_TYPE_U64 each, in order */
 };

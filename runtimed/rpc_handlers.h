@@ -23,6 +23,8 @@ void rpc_vm_info(struct rpc_request *request);
 void rpc_vm_wait(struct rpc_request *request);
 void rpc_vcpu_get(struct rpc_request *request);
 void rpc_vcpu_set(struct rpc_request *request);
+void rpc_vcpu_debug(struct rpc_request *request);
+void rpc_memory_translate(struct rpc_request *request);
 void rpc_memory_read(struct rpc_request *request);
 void rpc_memory_write(struct rpc_request *request);
 void rpc_events_subscribe(struct rpc_request *request);

@@ -14,6 +14,7 @@
 #define MAX_PATH_BYTES 4095
 #define MAX_RANGES 16
 #define MAX_CPUS 1024
+#define MAX_BREAKPOINTS 4
 #define U64_PATTERN "^0x[0-9a-f]{1,16}$"
 
 static bool take_number(const cJSON *item, double least, double most, struct rpc_arg *arg)
@@ -157,6 +158,32 @@ static bool is_ranges(const cJSON *item)
 	return count > 0 && count <= MAX_RANGES;
 }
 
+static bool is_breakpoint(const cJSON *item)
+{
+	const cJSON *at = cJSON_GetObjectItemCaseSensitive(item, "at");
+	const cJSON *kind = cJSON_GetObjectItemCaseSensitive(item, "kind");
+	const cJSON *bytes = cJSON_GetObjectItemCaseSensitive(item, "bytes");
+	struct rpc_arg arg;
+	uint64_t address;
+
+	return cJSON_IsObject(item) && at && rpc_u64(at, &address) && cJSON_IsString(kind) &&
+		(!strcmp(kind->valuestring, "execute") || !strcmp(kind->valuestring, "write") ||
+		 !strcmp(kind->valuestring, "access")) &&
+		(!bytes || take_number(bytes, 1, 8, &arg)) &&
+		cJSON_GetArraySize(item) == (bytes ? 3 : 2);
+}
+
+static bool is_breakpoints(const cJSON *item)
+{
+	int count = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
+	const cJSON *breakpoint;
+
+	cJSON_ArrayForEach(breakpoint, item)
+		if (!is_breakpoint(breakpoint))
+			return false;
+	return count > 0 && count <= MAX_BREAKPOINTS;
+}
+
 static const char *take_text(const char *text, enum rpc_type type)
 {
 	switch (type) {
@@ -192,6 +219,10 @@ static const char *take_structure(const cJSON *item, enum rpc_type type)
 		return is_limits(item) ? NULL :
 			"an object with run_time_ms, exits, vcpus and memory_bytes only, integers "
 			"from 1 on";
+	case RPC_TYPE_BREAKPOINTS:
+		return is_breakpoints(item) ? NULL :
+			"an array of 1 to 4 objects {at, kind, bytes}, kind execute, write or access, "
+			"bytes 1 to 8 or left out";
 	case RPC_TYPE_CPUS:
 		return is_cpus(item) ? NULL : "an array of 1 to 1024 integers from 0 to 1023";
 	case RPC_TYPE_NAMES:
@@ -237,6 +268,7 @@ const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg 
 	case RPC_TYPE_REGS:
 	case RPC_TYPE_LIMITS:
 	case RPC_TYPE_CPUS:
+	case RPC_TYPE_BREAKPOINTS:
 	case RPC_TYPE_NAMES:
 	case RPC_TYPE_RANGES:
 		return take_structure(item, type);
@@ -360,6 +392,25 @@ static cJSON *positive_schema(void)
 	return integer_schema(1, MAX_EXACT);
 }
 
+static cJSON *breakpoint_schema(void)
+{
+	cJSON *schema = new_schema("object"), *kind = new_schema("string"), *names;
+	cJSON *properties = cJSON_AddObjectToObject(schema, "properties");
+
+	cJSON_AddItemToObject(properties, "at", u64_schema());
+	names = cJSON_AddArrayToObject(kind, "enum");
+	cJSON_AddItemToArray(names, cJSON_CreateString("execute"));
+	cJSON_AddItemToArray(names, cJSON_CreateString("write"));
+	cJSON_AddItemToArray(names, cJSON_CreateString("access"));
+	cJSON_AddItemToObject(properties, "kind", kind);
+	cJSON_AddItemToObject(properties, "bytes", integer_schema(1, 8));
+	names = cJSON_AddArrayToObject(schema, "required");
+	cJSON_AddItemToArray(names, cJSON_CreateString("at"));
+	cJSON_AddItemToArray(names, cJSON_CreateString("kind"));
+	cJSON_AddFalseToObject(schema, "additionalProperties");
+	return schema;
+}
+
 static cJSON *registers_schema(void)
 {
 	cJSON *schema = new_schema("object");
@@ -382,6 +433,7 @@ cJSON *rpc_type_schema(enum rpc_type type)
 	case RPC_TYPE_LIMITS:
 		return members_schema(limit_names, LIMIT_NAMES, positive_schema, false);
 	case RPC_TYPE_CPUS: return array_schema(integer_schema(0, MAX_CPUS - 1), MAX_CPUS);
+	case RPC_TYPE_BREAKPOINTS: return array_schema(breakpoint_schema(), MAX_BREAKPOINTS);
 	case RPC_TYPE_NICE: return integer_schema(-20, 19);
 	case RPC_TYPE_NAMES: return array_schema(text_schema(RPC_TYPE_NAME), MAX_NAMES);
 	case RPC_TYPE_RANGES:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vcpu.set: what the module takes from the run page at the next RUN, which is the general registers
- * and RIP. A request sets all registers that it names, or none.
+ * vcpu.set. General registers and RIP go through the run page, which the module takes at the next RUN;
+ * anything else needs the whole state to be written, which the module checks as it does for a new vCPU.
+ * A request sets all that it names, or nothing.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,6 +10,14 @@
 #include "tables.h"
 #include "vcpu.h"
 #include "vcpu_state.h"
+
+enum { ARG_VM, ARG_VCPU, ARG_REGS, ARG_VMCB };
+
+struct change {
+	struct vcpu_state state;	/* with the new values over the old ones */
+	bool whole;			/* more than the run page has */
+	bool has_rip;
+};
 
 static int find_gpr(const char *name)
 {
@@ -18,22 +27,79 @@ static int find_gpr(const char *name)
 	return -1;
 }
 
-/* Puts the new values over the old ones. False: the request is answered. */
-static bool take_registers(struct rpc_request *request, uint64_t gpr[16], uint64_t *rip)
+/* False: there is no such register. */
+static bool take_register(struct change *change, const char *name, uint64_t value)
+{
+	static const char *const dr_names[] = { "dr0", "dr1", "dr2", "dr3" };
+	int gpr = find_gpr(name);
+
+	if (gpr >= 0) {
+		change->state.gpr[gpr] = value;
+		return true;
+	}
+	if (!strcmp(name, "rip")) {
+		vmcb_set_RIP(&change->state.vmcb, value);
+		change->has_rip = true;
+		return true;
+	}
+	change->whole = true;
+	if (!strcmp(name, "rflags")) {
+		vmcb_set_RFLAGS(&change->state.vmcb, value);
+		return true;
+	}
+	if (!strcmp(name, "xcr0")) {
+		change->state.page.xcr0 = value;
+		return true;
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		if (strcmp(dr_names[i], name))
+			continue;
+		change->state.page.dr[i] = value;
+		return true;
+	}
+	return false;
+}
+
+static bool take_registers(struct rpc_request *request, struct change *change)
 {
 	const cJSON *member;
+	uint64_t value;
 
-	cJSON_ArrayForEach(member, request->args[2].json) {
-		int number = find_gpr(member->string);
-		uint64_t *to = number >= 0 ? &gpr[number] : rip;
+	cJSON_ArrayForEach(member, request->args[ARG_REGS].json) {
+		rpc_u64(member, &value);
+		if (take_register(change, member->string, value))
+			continue;
+		rpc_fail_param(request, "regs", "vcpu.set: there is no register %.64s; there are "
+			       "rax ... r15, rip, rflags, dr0 ... dr3 and xcr0, and fields of the save "
+			       "area as vmcb", member->string);
+		return false;
+	}
+	return true;
+}
 
-		if (number < 0 && strcmp(member->string, "rip")) {
-			rpc_fail_param(request, "regs", "vcpu.set: %.64s cannot be set: the "
-				       "general registers (rax ... r15) and rip can; write other "
-				       "state in the spec", member->string);
-			return false;
+static bool take_fields(struct rpc_request *request, struct change *change)
+{
+	const cJSON *member;
+	uint64_t value;
+
+	cJSON_ArrayForEach(member, request->args[ARG_VMCB].json) {
+		const struct vmcb_field_info *field = vmcb_field_find(member->string, true);
+		unsigned int bits = field ? field->hi - field->lo + 1u : 0;
+
+		rpc_u64(member, &value);
+		if (field && field->bytes <= 8 && (bits >= 64 || !(value >> bits))) {
+			vmcb_set_field(&change->state.vmcb, field->offset, field->bytes, field->hi,
+				       field->lo, VMCB_NEVER_CACHED, value);
+			change->whole = true;
+			continue;
 		}
-		rpc_u64(member, to);
+		if (!field || field->bytes > 8)
+			rpc_fail_param(request, "vmcb", "vcpu.set: the save area has no field %.64s of "
+				       "at most 64 bits; names are those of vcpu.get", member->string);
+		else
+			rpc_fail_param(request, "vmcb", "vcpu.set: %.64s has %u bits; the value has "
+				       "more", member->string, bits);
+		return false;
 	}
 	return true;
 }
@@ -51,27 +117,48 @@ static bool can_be_set(struct rpc_request *request, const struct vcpu *vcpu)
 	return false;
 }
 
+/* False: the request is answered. */
+static bool write_state(struct rpc_request *request, struct vcpu *vcpu, struct change *change)
+{
+	const uint64_t rip = vmcb_get_RIP(&change->state.vmcb);
+	struct engine_error error;
+
+	if (!change->whole) {
+		vcpu_state_write(vcpu, change->state.gpr, change->has_rip ? &rip : NULL);
+		return true;
+	}
+	if (!vcpu_state_replace(vcpu, &change->state, &error))
+		return true;
+	if (error.number == EINVAL)
+		rpc_fail_param(request, request->args[ARG_VMCB].given ? "vmcb" : "regs", "vcpu.set: %s",
+			       error.text);
+	else
+		rpc_fail_engine(request, &error);
+	return false;
+}
+
 void rpc_vcpu_set(struct rpc_request *request)
 {
 	struct vcpu *vcpu = rpc_vcpu_of(request);
-	struct vcpu_state state;
-	uint64_t rip;
+	struct change change = { 0 };
 	cJSON *result;
 
 	if (!vcpu || !can_be_set(request, vcpu))
 		return;
-	if (vcpu_state_read(vcpu, &state)) {
+	if (!request->args[ARG_REGS].given && !request->args[ARG_VMCB].given) {
+		rpc_fail_param(request, "regs", "vcpu.set: regs, vmcb or both must be given");
+		return;
+	}
+	if (vcpu_state_read(vcpu, &change.state)) {
 		struct engine_error error;
 
 		engine_fail(&error, errno, "SVMRT_VCPU_IMAGE", "");
 		rpc_fail_engine(request, &error);
 		return;
 	}
-	rip = vmcb_get_RIP(&state.vmcb);
-	if (!take_registers(request, state.gpr, &rip))
+	if (!take_registers(request, &change) || !take_fields(request, &change) ||
+	    !write_state(request, vcpu, &change))
 		return;
-	vcpu_state_write(vcpu, state.gpr,
-			 cJSON_HasObjectItem(request->args[2].json, "rip") ? &rip : NULL);
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "vm", (double)vcpu->vm->number);
 	cJSON_AddNumberToObject(result, "vcpu", vcpu->index);

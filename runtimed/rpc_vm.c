@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "rpc_handlers.h"
 #include "template.h"
+#include "vcpu_debug.h"
 #include "vm_limit.h"
 #include "vm_moves.h"
 
@@ -188,10 +189,16 @@ void rpc_vm_pause(struct rpc_request *request)
 void rpc_vm_resume(struct rpc_request *request)
 {
 	struct vm *vm = vm_to_move(request, VM_MOVE_RESUME);
+	struct vcpu *only = NULL;
 
 	if (!vm)
 		return;
-	vm_resume(vm);
+	if (request->args[1].given) {
+		only = rpc_vcpu_of(request);
+		if (!only)
+			return;
+	}
+	vm_resume(vm, only);
 	rpc_reply(request, short_json(vm));
 }
 
@@ -258,6 +265,8 @@ void rpc_vm_info(struct rpc_request *request)
 	cJSON_AddNumberToObject(result, "run_time_ms", (double)vm_run_time_ms(vm));
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
 	cJSON_AddItemToObject(result, "end", vm_end_json(vm));
+	cJSON_AddItemToObject(result, "debug", vm->state == VM_PAUSED ? vcpu_debug_json(vm) :
+			      cJSON_CreateNull());
 	rpc_reply(request, result);
 }
 

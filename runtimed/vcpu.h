@@ -31,6 +31,7 @@ struct vcpu {
 	atomic_bool stop;		/* loop -> thread: leave */
 	atomic_bool pause;		/* loop -> thread: park until this is false, or stop */
 	atomic_bool parked;		/* thread -> loop: the run page is the loop's meanwhile */
+	_Atomic uint64_t debug_hit;	/* thread -> loop: SVMRT_DEBUG_HIT_*; the loop clears it */
 	atomic_bool done;		/* thread -> loop: `end` is filled */
 	struct vm_end end;
 

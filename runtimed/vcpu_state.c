@@ -45,3 +45,20 @@ void vcpu_state_write(struct vcpu *vcpu, const uint64_t gpr[16], const uint64_t 
 	run->rip = *rip;
 	run->dirty |= SVMRT_DIRTY_RIP;
 }
+
+int vcpu_state_replace(struct vcpu *vcpu, struct vcpu_state *state, struct engine_error *error)
+{
+	struct svmrt_vcpu_set_image image = {
+		.vmcb = (uintptr_t)&state->vmcb, .state = (uintptr_t)&state->page,
+	};
+
+	for (unsigned int i = 0; i < 16; i++)
+		state->page.gpr[i] = i == GPR_RAX || i == GPR_RSP ? 0 : state->gpr[i];
+	vmcb_set_RAX(&state->vmcb, state->gpr[GPR_RAX]);
+	vmcb_set_RSP(&state->vmcb, state->gpr[GPR_RSP]);
+	if (vcpu->vm->daemon->engine->set_image(vcpu->fd, &image, error))
+		return -1;
+	/* What the run page still had for the next RUN is in the image now. */
+	vcpu->pages.run->dirty &= ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP);
+	return 0;
+}

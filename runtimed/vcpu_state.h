@@ -7,6 +7,8 @@
 #include <svmkit/svmrt.h>
 #include <svmkit/vmcb.h>
 
+#include "engine.h"
+
 struct vcpu;
 
 struct vcpu_state {
@@ -20,5 +22,8 @@ struct vcpu_state {
 int vcpu_state_read(const struct vcpu *vcpu, struct vcpu_state *state);
 /* For the next RUN: all general registers, and RIP unless it is NULL. */
 void vcpu_state_write(struct vcpu *vcpu, const uint64_t gpr[16], const uint64_t *rip);
+
+/* All of it at once, as far as the module takes it; a pending event is dropped. 0 or -1. */
+int vcpu_state_replace(struct vcpu *vcpu, struct vcpu_state *state, struct engine_error *error);
 
 #endif

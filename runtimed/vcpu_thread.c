@@ -81,6 +81,15 @@ static void end_invalid(struct vcpu *vcpu)
 		 run->text);
 }
 
+/* A debugger's stop: the thread parks, and the loop pauses the others. */
+static void stop_for_debugger(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->lock);
+	atomic_store(&vcpu->debug_hit, vcpu->pages.run->debug);
+	atomic_store(&vcpu->pause, true);
+	pthread_mutex_unlock(&vcpu->lock);
+}
+
 /* What RUN said; false when the run is over. */
 static bool after_run(struct vcpu *vcpu)
 {
@@ -94,6 +103,9 @@ static bool after_run(struct vcpu *vcpu)
 		return true;
 	case SVMRT_RUN_NONE:
 	case SVMRT_RUN_KICKED:
+		return true;
+	case SVMRT_RUN_DEBUG:
+		stop_for_debugger(vcpu);
 		return true;
 	case SVMRT_RUN_STOP:
 		run->text[sizeof(run->text) - 1] = '\0';

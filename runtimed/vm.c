@@ -16,6 +16,7 @@
 #include "subscription.h"
 #include "tables.h"
 #include "vcpu.h"
+#include "vcpu_debug.h"
 #include "vm.h"
 #include "vm_limit.h"
 
@@ -83,6 +84,8 @@ cJSON *vm_state_json(const struct vm *vm)
 	cJSON_AddNumberToObject(json, "vm", (double)vm->number);
 	cJSON_AddStringToObject(json, "state", vm_state_name(vm));
 	cJSON_AddItemToObject(json, "end", vm_end_json(vm));
+	if (vm->state == VM_PAUSED && vcpu_debug_is_hit(vm))
+		cJSON_AddItemToObject(json, "debug", vcpu_debug_json(vm));
 	return json;
 }
 
@@ -173,12 +176,14 @@ void vm_request_pause(struct vm *vm)
 	daemon_wake(vm->daemon);
 }
 
-void vm_resume(struct vm *vm)
+void vm_resume(struct vm *vm, const struct vcpu *only)
 {
 	vm->state = VM_RUNNING;
 	vm_limits_begin(vm);
+	vcpu_debug_forget(vm);
 	for (unsigned int i = 0; i < vm->vcpu_count; i++)
-		if (vm->vcpus[i]->started && !vm->vcpus[i]->joined)
+		if (vm->vcpus[i]->started && !vm->vcpus[i]->joined &&
+		    (!only || only == vm->vcpus[i]))
 			vcpu_thread_resume(vm->vcpus[i]);
 	tell_state(vm);
 }
@@ -255,6 +260,8 @@ void vm_advance(struct vm *vm)
 		vm->state = VM_DRAINING;
 	if (vm->state == VM_DRAINING && drain_rings(vm))
 		finish(vm);
+	if (vm->state == VM_RUNNING && vcpu_debug_is_hit(vm))
+		vm_request_pause(vm);
 	if (vm->state == VM_PAUSING && all_parked(vm)) {
 		vm->state = VM_PAUSED;
 		vm_limits_pause(vm);

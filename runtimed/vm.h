@@ -6,6 +6,7 @@
  *   draining --rings and console empty--> stopped | failed
  *   running --pause--> pausing --all threads parked--> paused --resume--> running
  *   pausing, paused --stop--> stopping; pausing --a vCPU ended--> stopping
+ *   running --a debugger's stop--> pausing
  *
  * To clients pausing, stopping and draining are "running": a pause is told when every vCPU left
  * RUN, the end after everything that was output. Which request is legal when: vm_moves.c.
@@ -94,7 +95,8 @@ bool vm_start(struct vm *vm, struct engine_error *error);
 void vm_request_stop(struct vm *vm);
 /* From VM_RUNNING: VM_PAUSED follows when every thread is parked. */
 void vm_request_pause(struct vm *vm);
-void vm_resume(struct vm *vm);
+/* All of it, or that vCPU only while the others stay parked. */
+void vm_resume(struct vm *vm, const struct vcpu *only);
 /* Console output, ended threads, drained rings: moves the state on. After a wake or a drain. */
 void vm_advance(struct vm *vm);
 /* Deadlines of the VM and its waiters. True: more to watch. */
