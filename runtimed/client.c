@@ -20,13 +20,11 @@
 #include "rpc_answer.h"
 #include "subscription.h"
 
-#define OUTPUT_KEEP_BYTES (1u << 20)	/* an empty buffer of at most that size is kept */
-
 static void on_closed(uv_handle_t *handle)
 {
 	struct client *client = handle->data;
 
-	json_out_free(&client->output);
+	output_queue_free(&client->output);
 	free(client);
 }
 
@@ -177,12 +175,17 @@ void client_doom(struct client *client, const char *reason)
 
 struct json_out *client_output(struct client *client)
 {
-	return &client->output;
+	return &client->output.text;
+}
+
+void client_output_shared(struct client *client, struct shared_bytes *bytes)
+{
+	output_queue_add(&client->output, bytes);
 }
 
 size_t client_queue_bytes(const struct client *client)
 {
-	return client->output.length - client->sent;
+	return output_queue_bytes(&client->output);
 }
 
 void client_queued(struct client *client)
@@ -191,7 +194,7 @@ void client_queued(struct client *client)
 	size_t queued = client_queue_bytes(client);
 
 	client_want_flush(client);
-	if (client->output.failed)
+	if (client->output.text.failed)
 		client_doom(client, "no memory for its output");
 	else if (queued > limits->output_bytes)
 		client_doom(client, "it does not read: its output queue is full");
@@ -216,34 +219,16 @@ void client_update_poll(struct client *client)
 		uv_poll_stop(&client->poll);
 }
 
-/* What the kernel took goes out of the buffer; the rest moves to the front when that is cheap. */
-static void forget_sent(struct client *client)
-{
-	struct json_out *output = &client->output;
-
-	if (client->sent == output->length) {
-		client->sent = output->length = 0;
-		if (output->capacity > OUTPUT_KEEP_BYTES)
-			json_out_free(output);
-	} else if (client->sent > output->length / 2) {
-		output->length -= client->sent;
-		memmove(output->data, output->data + client->sent, output->length);
-		client->sent = 0;
-	}
-}
-
 /* False: the peer is gone. */
 static bool write_some(struct client *client)
 {
 	while (client_queue_bytes(client)) {
-		ssize_t done = send(client->fd, client->output.data + client->sent,
-				    client_queue_bytes(client), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t done = output_queue_send(&client->output, client->fd);
 
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
 			return errno == EAGAIN || errno == ENOBUFS;
-		client->sent += (size_t)done;
 		client->daemon->metrics.sends++;
 		client->daemon->metrics.sent_bytes += (uint64_t)done;
 		client->progress_ms = daemon_now_ms(client->daemon);
@@ -268,7 +253,6 @@ void client_flush(struct client *client)
 		client_close(client);
 		return;
 	}
-	forget_sent(client);
 	relieve(client);
 	client_input_update(client);
 	if (client->doom) {

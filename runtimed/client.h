@@ -11,9 +11,9 @@
 #include <sys/types.h>
 #include <uv.h>
 #include "daemon.h"
-#include "json_out.h"
 #include "limits.h"
 #include "list.h"
+#include "output_queue.h"
 #include "roles.h"
 
 struct client {
@@ -32,8 +32,7 @@ struct client {
 	bool reading, ended;		/* ended: the peer closed its sending side */
 	int descriptors[LIMIT_DESCRIPTORS];	/* received with SCM_RIGHTS, oldest first */
 	unsigned int descriptor_count;
-	struct json_out output;		/* from `sent` on not yet taken by the kernel */
-	size_t sent;
+	struct output_queue output;	/* not yet taken by the kernel */
 	uint64_t progress_ms;		/* when the kernel last took something: for the stall limit */
 	bool congested;			/* between output_high_bytes and output_low_bytes */
 	const char *doom;		/* disconnect it at the next flush, for this reason */
@@ -44,12 +43,15 @@ struct client {
 	struct list subscriptions;	/* struct subscription */
 	struct list attachments;	/* struct attachment */
 	unsigned int subscription_count;	/* both kinds */
+	uint64_t last_subscription;	/* numbers are each client's own */
 };
 
 /* Takes a connection from the listening socket, or refuses it. False: there is none to take. */
 bool client_accept(struct daemon *daemon, int listener);
 /* Where to append whole lines; call client_queued() after each. */
 struct json_out *client_output(struct client *client);
+/* The same for lines that other clients get, too; becomes a user of them. */
+void client_output_shared(struct client *client, struct shared_bytes *bytes);
 void client_queued(struct client *client);
 size_t client_queue_bytes(const struct client *client);
 /* Disconnect at the next flush; `reason` is static text for the log. Safe anywhere. */

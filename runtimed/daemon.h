@@ -46,7 +46,7 @@ struct daemon {
 	unsigned int client_count, vm_count, template_count;
 	uint64_t template_bytes;	/* images of all loaded templates */
 	uint64_t input_bytes;		/* buffered input of all clients */
-	uint64_t last_client, last_vm, last_subscription;
+	uint64_t last_client, last_vm;
 	struct metrics metrics;
 	bool closing;			/* shutting down: no new VMs, no new clients */
 	uint64_t closing_since_ms;

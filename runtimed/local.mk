@@ -29,6 +29,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/log.c runtimed/log.h \
 	runtimed/metrics.c runtimed/metrics.h runtimed/metrics_server.c \
 	runtimed/mmio.c runtimed/mmio.h \
+	runtimed/output_queue.c runtimed/output_queue.h \
 	runtimed/recorder.c runtimed/recorder.h \
 	runtimed/roles.c runtimed/roles.h \
 	runtimed/rpc.c runtimed/rpc.h \

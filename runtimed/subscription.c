@@ -54,7 +54,7 @@ struct subscription *subscription_new(struct client *client, struct vm *vm,
 
 	s->client = client;
 	s->vm = vm;
-	s->number = ++client->daemon->last_subscription;
+	s->number = ++client->last_subscription;
 	s->lossless = options->lossless;
 	s->binary = options->binary;
 	s->from_seq = options->from_seq;

@@ -45,7 +45,7 @@ struct subscription *subscription_find(struct client *client, uint64_t number);
 void subscription_free(struct subscription *subscription);
 
 /* Up to so many records of one vCPU at once. */
-#define EVENT_BATCH 64
+#define EVENT_BATCH 128
 
 /* To all subscribers of the VM that want them; encoded once for all of the same view. */
 void subscription_send_all(struct vcpu *vcpu, const struct svmrt_event *events,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hot path from records to clients' output. A batch of one vCPU is encoded once for each view
- * that somebody asked for, and copied to every subscriber whose filter it passes.
+ * that somebody asked for, and shared by all subscribers that take every event of it.
  */
+#include <stdlib.h>
 #include <string.h>
 #include "config.h"
 #include "event_frame.h"
@@ -11,10 +12,15 @@
 #include "subscription.h"
 #include "vcpu.h"
 
-/* A batch in the views that were asked for so far; more different ones are encoded each time. */
+/*
+ * What was encoded of the batch so far. Whoever takes every event of a view under the same number
+ * shares its lines; others get copies of single lines. More different views are encoded each time.
+ */
 struct view {
 	uint32_t fields;
-	uint16_t lengths[EVENT_BATCH];	/* 0: not encoded yet */
+	uint64_t number;		/* of the subscriptions that share */
+	struct shared_bytes *shared;	/* or NULL: nobody takes all */
+	uint16_t lengths[EVENT_BATCH];	/* of single bodies; 0: not encoded yet */
 	char bodies[EVENT_BATCH][EVENT_JSON_MAX_BYTES];
 };
 
@@ -52,11 +58,11 @@ void subscription_report_drops(struct subscription *s, unsigned int vcpu)
 		report_drops(s, vcpu);
 }
 
-static struct view *view_of(uint32_t fields)
+static struct view *view_of(const struct subscription *s)
 {
 	unsigned int at = 0;
 
-	while (at < view_count && views[at].fields != fields)
+	while (at < view_count && (views[at].fields != s->fields || views[at].number != s->number))
 		at++;
 	if (at < view_count)
 		return &views[at];
@@ -64,9 +70,23 @@ static struct view *view_of(uint32_t fields)
 		at--;
 	else
 		view_count++;
-	views[at].fields = fields;
+	if (views[at].shared)
+		shared_bytes_release(views[at].shared);
+	views[at].shared = NULL;
+	views[at].fields = s->fields;
+	views[at].number = s->number;
 	memset(views[at].lengths, 0, sizeof(views[at].lengths));
 	return &views[at];
+}
+
+static void forget_views(void)
+{
+	for (unsigned int i = 0; i < view_count; i++) {
+		if (views[i].shared)
+			shared_bytes_release(views[i].shared);
+		views[i].shared = NULL;
+	}
+	view_count = 0;
 }
 
 static bool passes(struct subscription *s, unsigned int vcpu, const struct svmrt_event *event)
@@ -95,12 +115,54 @@ static void look_at_queue(struct subscription *s)
 		client_queued(client);
 }
 
+/* All lines of the batch; NULL: no memory. */
+static struct shared_bytes *encode_all(const struct subscription *s, struct vcpu *vcpu,
+				       const struct svmrt_event *events, unsigned int count)
+{
+	struct json_out out = { 0 };
+	char *at = json_out_room(&out, count * (s->prefix_bytes + EVENT_JSON_MAX_BYTES)), *smaller;
+
+	if (!at)
+		return NULL;
+	for (unsigned int i = 0; i < count; i++) {
+		memcpy(at, s->prefix, s->prefix_bytes);
+		at += s->prefix_bytes;
+		at += event_json_body(at, &vcpu->json_head, &events[i], s->fields);
+	}
+	out.length = (size_t)(at - out.data);
+	/* It may wait in queues for long: not with the room for the longest lines. */
+	smaller = realloc(out.data, out.length);
+	if (smaller) {
+		out.data = smaller;
+		out.capacity = out.length;
+	}
+	return shared_bytes_new(&out);
+}
+
+/* True if that is what it gets: every event, and nothing to report in between. */
+static bool send_shared(struct subscription *s, struct view *view, struct vcpu *vcpu,
+			const struct svmrt_event *events, unsigned int count)
+{
+	if (!s->takes_all || events[0].seq < s->from_seq ||
+	    (!s->lossless && s->client->congested))
+		return false;
+	if (!view->shared)
+		view->shared = encode_all(s, vcpu, events, count);
+	if (!view->shared)
+		return false;
+	subscription_report_drops(s, vcpu->index);
+	client_output_shared(s->client, view->shared);
+	return true;
+}
+
 static void send_lines(struct subscription *s, struct vcpu *vcpu,
 		       const struct svmrt_event *events, unsigned int count)
 {
 	struct json_out *out = client_output(s->client);
-	struct view *view = view_of(s->fields);
+	struct view *view = view_of(s);
 
+	if (send_shared(s, view, vcpu, events, count))
+		return;
 	for (unsigned int i = 0; i < count; i++) {
 		char *at;
 
@@ -176,7 +238,6 @@ void subscription_send_all(struct vcpu *vcpu, const struct svmrt_event *events,
 	struct vm *vm = vcpu->vm;
 	bool became_full = false;
 
-	view_count = 0;
 	list_each(link, &vm->subscriptions) {
 		struct subscription *s = list_object(link, struct subscription, vm_link);
 		bool was_congested = s->client->congested;
@@ -184,6 +245,7 @@ void subscription_send_all(struct vcpu *vcpu, const struct svmrt_event *events,
 		send_events(s, vcpu, events, count);
 		became_full |= s->client->congested && !was_congested;
 	}
+	forget_views();
 	if (became_full)
 		subscription_update_hold(vm);
 }
@@ -191,6 +253,6 @@ void subscription_send_all(struct vcpu *vcpu, const struct svmrt_event *events,
 void subscription_send_one(struct subscription *s, struct vcpu *vcpu,
 			   const struct svmrt_event *events, unsigned int count)
 {
-	view_count = 0;
 	send_events(s, vcpu, events, count);
+	forget_views();
 }

@@ -479,3 +479,15 @@ vm_case() {
 @test "a place that cannot be had is named" {
 	metrics_case a_place_that_cannot_be_had_is_named
 }
+
+@test "the whole state is set by the names of vcpu get" {
+	control_case the_whole_state_is_set_by_the_names_of_vcpu_get
+}
+
+@test "a debugger pauses the VM and says why" {
+	control_case a_debugger_pauses_the_vm_and_says_why
+}
+
+@test "page tables of the guest are walked" {
+	control_case page_tables_of_the_guest_are_walked
+}

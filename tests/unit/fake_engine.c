@@ -31,6 +31,7 @@ struct fake_vcpu {
 	int fd;
 	struct svmk_vmcb vmcb;
 	struct svmrt_vcpu_state state;
+	struct svmrt_vcpu_debug debug;
 	struct engine_pages pages;
 	atomic_bool kicked;
 	_Atomic uint64_t seq;	/* read by stats() of the loop */
@@ -300,6 +301,18 @@ static int end_of_guest(struct fake_vcpu *vcpu)
 	}
 }
 
+/* An event is an instruction to a debugger; a hardware breakpoint is met at once. */
+static bool meet_debugger(struct fake_vcpu *vcpu)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+
+	run->debug = vcpu->debug.flags & SVMRT_DEBUG_STEP ? SVMRT_DEBUG_HIT_STEP : 0;
+	for (unsigned int i = 0; i < 4; i++)
+		if (vcpu->debug.dr7 >> (2 * i) & 1)
+			run->debug |= SVMRT_DEBUG_HIT_DR(i);
+	return run->debug;
+}
+
 static int fake_run(int vcpu_fd)
 {
 	struct fake_vcpu *vcpu = by_fd[vcpu_fd];
@@ -314,6 +327,8 @@ static int fake_run(int vcpu_fd)
 		if (!put_event(vcpu))
 			return leave(vcpu, SVMRT_RUN_RING_FULL, 0, 0, 0);
 		vcpu->events--;
+		if (meet_debugger(vcpu))
+			return leave(vcpu, SVMRT_RUN_DEBUG, 0, 0, 0);
 		if (vcpu->seq % 64 == 1)
 			set_readable(vcpu, true);
 		if (atomic_exchange(&vcpu->kicked, false))
@@ -348,6 +363,28 @@ static int fake_image(int vcpu_fd, struct svmrt_vcpu_image *image)
 	return 0;
 }
 
+/* One rule of the module's stands for all: RFLAGS bit 1 is one. */
+static int fake_set_image(int vcpu_fd, struct svmrt_vcpu_set_image *image,
+			  struct engine_error *error)
+{
+	const struct svmk_vmcb *vmcb = (const void *)(uintptr_t)image->vmcb;
+
+	if (!(vmcb_get_RFLAGS(vmcb) & 2))
+		return engine_fail(error, EINVAL, "SVMRT_VCPU_SET_IMAGE", "rflags: bit 1 must be one");
+	by_fd[vcpu_fd]->vmcb = *vmcb;
+	memcpy(&by_fd[vcpu_fd]->state, (const void *)(uintptr_t)image->state, 4096);
+	by_fd[vcpu_fd]->state.gpr[0] = vmcb_get_RAX(vmcb);
+	by_fd[vcpu_fd]->state.gpr[4] = vmcb_get_RSP(vmcb);
+	return 0;
+}
+
+static int fake_debug(int vcpu_fd, struct svmrt_vcpu_debug *debug, struct engine_error *error)
+{
+	(void)error;
+	by_fd[vcpu_fd]->debug = *debug;
+	return 0;
+}
+
 void fake_engine_init(struct engine *engine)
 {
 	*engine = (struct engine){
@@ -357,5 +394,6 @@ void fake_engine_init(struct engine *engine)
 		.create_vcpu = fake_create_vcpu,
 		.map_vcpu = fake_map_vcpu, .unmap_vcpu = fake_unmap_vcpu,
 		.run = fake_run, .kick = fake_kick, .stats = fake_stats, .image = fake_image,
+		.set_image = fake_set_image, .debug = fake_debug,
 	};
 }
