@@ -4,7 +4,7 @@ bin_PROGRAMS += svmctl
 svmctl_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS) -I$(top_srcdir)/libsvmkit
 svmctl_SOURCES = \
 	ctl/capture.c ctl/capture.h \
-	ctl/cmd_console.c ctl/cmd_events.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c \
+	ctl/cmd_console.c ctl/cmd_events.c ctl/cmd_gdb.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c \
 	ctl/cmd_regs.c ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_stat.c ctl/cmd_test.c ctl/cmd_top.c \
 	ctl/cmd_vm.c \
 	ctl/common.c ctl/ctl.h \
@@ -13,6 +13,8 @@ svmctl_SOURCES = \
 	ctl/event_text.c ctl/event_text.h \
 	ctl/expect.c ctl/expect.h \
 	ctl/expect_events.c ctl/expect_events.h \
+	ctl/gdb_packet.c ctl/gdb_packet.h ctl/gdb_regs.c ctl/gdb_regs.h \
+	ctl/gdb_server.c ctl/gdb_server.h ctl/gdb_vm.c ctl/gdb_vm.h \
 	ctl/guest.c ctl/guest.h \
 	ctl/main.c \
 	ctl/options.c ctl/options.h \
