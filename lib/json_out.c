@@ -15,7 +15,7 @@ char *json_out_room(struct json_out *out, size_t bytes)
 
 	if (out->failed)
 		return NULL;
-	if (bytes <= out->capacity - out->length)
+	if (out->data && bytes <= out->capacity - out->length)
 		return out->data + out->length;
 	while (capacity - out->length < bytes) {
 		if (capacity > SIZE_MAX / 4) {
