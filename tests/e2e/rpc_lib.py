@@ -92,7 +92,7 @@ def template(code=b'\x0f\x01\xd9', name='test', vcpus=1, rules=None, memory=0x10
         (MEMORY, 0, struct.pack('<IIQ', 1, 1, 0) + struct.pack('<QQII', 0, memory, 1, 0) +
          struct.pack('<QII', 0x1000, 0, 1)),
         (BLOB, 0, b''.join(pool)), (VCPU, 0, rows), (MSRPM, 0, b'\xff' * 8192),
-        (EXITS, 0, b''.join(struct.pack('<QBBHI', code_, action, event, 0, 0)
+        (EXITS, 0, b''.join(struct.pack('<QBBHI32x', code_, action, event, 0, 0)
                             for code_, action, event in rules)),
         (DEVICES, 0, b''.join(struct.pack('<IIQI12x', kind, 0, at, irq)
                               for kind, at, irq in devices)),
