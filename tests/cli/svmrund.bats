@@ -491,3 +491,11 @@ vm_case() {
 @test "page tables of the guest are walked" {
 	control_case page_tables_of_the_guest_are_walked
 }
+
+@test "an export has every event of the recording" {
+	replay_case an_export_has_every_event_of_the_recording
+}
+
+@test "an export of what is no recording says so" {
+	replay_case an_export_of_what_is_no_recording_says_so
+}

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: MIT
 """Recordings and the engine `replay`: what one daemon recorded, another tells again. Each case is a
 function; run one by name, or all. tests/cli/svmrund.bats lists them."""
+import csv
+import io
+import json
 import os
 import re
 import signal
@@ -207,6 +210,61 @@ def files_that_are_no_whole_recording_are_refused():
             pass
         assert b'not an event log' in started(path).stderr
 
+
+
+def exported(path, *options):
+    return subprocess.run([os.path.join(os.path.dirname(SVMRUND), 'svmctl'), 'export', *options, path],
+                          capture_output=True, timeout=60, check=False, text=True)
+
+
+def an_export_has_every_event_of_the_recording():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        with recording(path) as d:
+            c = d.client()
+            live = [watch(c, make(c, name='a "b"', rbx=2500, rdx=1)), watch(c, make(c, rbx=10))]
+        rows = list(csv.DictReader(io.StringIO(exported(path).stdout)))
+        assert len(rows) == 2510
+        for row, event in zip(rows, live[0] + live[1]):
+            assert (int(row['vm']), int(row['vcpu']), int(row['seq']), row['exit']) == (
+                event['vm'], event['vcpu'], event['seq'], event['exit']), (row, event)
+            assert all(row[k] == event[k] for k in ('rip', 'rax', 'info1', 'info2', 'mode', 'action'))
+        assert len(exported(path, '--vm=2').stdout.splitlines()) == 11
+        target = os.path.join(where, 'trace.json')
+        assert exported(path, '-f', 'trace', '-t', '2000', '-o', target).returncode == 0
+        with open(target) as file:
+            trace = json.load(file)['traceEvents']
+        instants = [e for e in trace if e['ph'] == 'i']
+        assert [(e['pid'], e['tid'], e['name'], e['args']['seq']) for e in instants] == [
+            (e['vm'], e['vcpu'] + 1, e['exit'], e['seq']) for e in live[0] + live[1]]
+        first = min(int(e['tsc'], 16) for e in live[0] + live[1])
+        assert all(abs(i['ts'] - (int(e['tsc'], 16) - first) / 2000) < 0.002
+                   for i, e in zip(instants, live[0] + live[1]))
+        assert [e['args']['name'] for e in trace if e['name'] == 'process_name'] == ['a "b"', 'test']
+        assert sorted(os.listdir(where)) == ['log', 'trace.json']
+
+
+def an_export_of_what_is_no_recording_says_so():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        with recording(path) as d:
+            c = d.client()
+            watch(c, make(c, rbx=3000))
+        with open(path, 'rb') as log:
+            whole = log.read()
+        for data, status, words in [(b'', 1, 'empty'), (b'x' * 100, 1, 'not an event log'),
+                                    (whole[:-32], 0, 'its end is missing'),
+                                    (whole[:300] + b'\xff' + whole[301:], 1, 'damaged')]:
+            with open(path, 'wb') as log:
+                log.write(data)
+            result = exported(path, '-o', os.path.join(where, 'out'))
+            assert result.returncode == status and words in result.stderr, (words, result)
+            assert os.path.exists(os.path.join(where, 'out')) == (status == 0) and \
+                not os.path.exists(os.path.join(where, 'out.part'))
+            if status == 0:
+                os.unlink(os.path.join(where, 'out'))
+        assert exported(path, '-f', 'xml').returncode == 2
+        assert 'No such file' in exported(path + '.missing').stderr
 
 if __name__ == '__main__':
     CASES = [name for name, value in list(globals().items())
