@@ -60,7 +60,7 @@ svmrund_LDADD = $(svmrund_libs)
 dist_man_MANS += man/svmrund.8 man/svmrund.conf.5 man/svmrund-rpc.7
 EXTRA_DIST += schemas/openrpc.json \
 	tests/e2e/control.py tests/e2e/rpc_control.py tests/e2e/rpc_filters.py tests/e2e/rpc_replay.py \
-	tests/e2e/rpc_metrics.py tests/e2e/rpc_roles.py tests/e2e/rpc_schema.py tests/e2e/rpc_service.py \
+	tests/e2e/rpc_crowd.py tests/e2e/rpc_metrics.py tests/e2e/rpc_roles.py tests/e2e/rpc_schema.py tests/e2e/rpc_service.py \
 	tests/e2e/rpc_lib.py tests/e2e/rpc_robustness.py \
 	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats

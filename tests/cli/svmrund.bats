@@ -23,6 +23,10 @@ roles_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_roles.py" "$1"
 }
 
+crowd_case() {
+	timeout 300 python3 "$SVMKIT_SRC/tests/e2e/rpc_crowd.py" "$1"
+}
+
 metrics_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_metrics.py" "$1"
 }
@@ -55,7 +59,7 @@ vm_case() {
 
 @test "every case of the Python files is listed here" {
 	for file in rpc_robustness rpc_schema rpc_roles rpc_control rpc_filters rpc_replay \
-		rpc_metrics rpc_service rpc_streaming; do
+		rpc_metrics rpc_crowd rpc_service rpc_streaming; do
 		# As in the files themselves: helpers have no names of three words.
 		names=$(sed -n 's/^def \([a-z0-9]*_[a-z0-9]*_[a-z0-9_]*\)():$/\1/p' \
 			"$SVMKIT_SRC/tests/e2e/$file.py")
@@ -498,4 +502,16 @@ vm_case() {
 
 @test "an export of what is no recording says so" {
 	replay_case an_export_of_what_is_no_recording_says_so
+}
+
+@test "a crowd of clients leaves nothing behind" {
+	crowd_case a_crowd_of_clients_leaves_nothing_behind
+}
+
+@test "ten thousand connections leave nothing behind" {
+	crowd_case ten_thousand_connections_leave_nothing_behind
+}
+
+@test "a gigabyte in one line is skipped in bounded memory" {
+	crowd_case a_gigabyte_in_one_line_is_skipped_in_bounded_memory
 }
