@@ -109,7 +109,7 @@ static int check_event(const struct svmk_vmcb *in, char *error, unsigned long er
 {
 	if (svmrt_event_is_legal(vmcb_get_EVENTINJ(in)))
 		return 0;
-	snprintf(error, error_bytes, "EVENTINJ %#llx: must be 0, or an interrupt, an NMI or a defined exception",
+	snprintf(error, error_bytes, "VMCB 0xa8: EVENTINJ %#llx: must be 0, or an interrupt, an NMI or a defined exception",
 		 (unsigned long long)vmcb_get_EVENTINJ(in));
 	return -EINVAL;
 }
