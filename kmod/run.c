@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <asm/fpu/api.h>
+#include <asm/fpu/xcr.h>
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 #include <asm/svm.h>
@@ -148,7 +149,8 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	if (need_resched() || signal_pending(current) || atomic_read(&vcpu->kicked) ||
 	    local_softirq_pending())
 		return SVMRT_LEAVE_RESCHED;
-	if (svmrt_ring_blocked(vcpu))
+	/* Looked at here first: a call that says no would be paid at every exit of a lossy ring. */
+	if (READ_ONCE(vcpu->ring->lossless) && svmrt_ring_blocked(vcpu))
 		return SVMRT_LEAVE_RING_FULL;
 	if (!READ_ONCE(host->claimed))
 		return SVMRT_LEAVE_LOST;
@@ -173,7 +175,8 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	vcpu->stats.entries++;
 	if (!tlb_always)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, ALL_CLEAN);	/* setters take bits away again */
-	svmrt_state_check_xcr0(vcpu);
+	if (svmrt_guest_xcr0 && unlikely(xgetbv(XCR_XFEATURE_ENABLED_MASK) != vcpu->xcr0))
+		svmrt_state_restore_xcr0(vcpu);
 	trace_svmrt_exit(vcpu);
 	leave = unlikely(vcpu->hooked) ? after_exit(vcpu) : svmrt_handle_exit(vcpu);
 	if (leave == SVMRT_LEAVE_HOST) {

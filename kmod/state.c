@@ -54,10 +54,8 @@ static void save_xstate(struct svmrt_vcpu *vcpu)
 		     "d" ((u32)(svmrt_guest_xcr0 >> 32)) : "memory");
 }
 
-void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu)
+void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu)
 {
-	if (!have_xsave() || xgetbv(XCR_XFEATURE_ENABLED_MASK) == vcpu->xcr0)
-		return;
 	xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
 	vcpu->stats.xcr0_restored++;
 }

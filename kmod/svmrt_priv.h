@@ -320,8 +320,8 @@ void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host);
 void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *host);
 /* Exit 0x20 .. 0x3f: an access that the template does not intercept means: switch DR0-3 from now on. */
 bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code);
-/* After an exit: put XCR0 right if the guest got past the XSETBV intercept. */
-void svmrt_state_check_xcr0(struct svmrt_vcpu *vcpu);
+/* The guest got past the XSETBV intercept: put XCR0 right. */
+void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu);
 int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
 /* The same for a vCPU that has run; all or nothing. */
 int svmrt_state_import(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
