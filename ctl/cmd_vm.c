@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svmctl create, start, pause, resume, stop, destroy and wait: the life of a VM one step at a time, each one call.
+ * svmctl create, start, pause, resume, nmi, stop, destroy and wait: the life of a VM one step at a time, each one call.
  */
 #include <string.h>
 #include "ctl.h"
@@ -10,10 +10,16 @@
 static struct {
 	const char *name;
 	int64_t time_limit_ns;
-} o;
+	uint64_t vcpu;
+} o = { .vcpu = UINT64_MAX };
 
 static const struct ctl_option create_options[] = {
 	{ 'n', "name", CTL_TEXT, "NAME", &o.name, "the VM's name (default: the template's)" },
+	{ 0 },
+};
+
+static const struct ctl_option nmi_options[] = {
+	{ 'c', "vcpu", CTL_NUMBER, "N", &o.vcpu, "only this vCPU" },
 	{ 0 },
 };
 
@@ -99,6 +105,27 @@ static int command_resume(int count, char **operands)
 	return plain_call("vm.resume", operands[0]);
 }
 
+static int command_nmi(int count, char **operands)
+{
+	struct rpc *rpc = ctl_connect();
+	int exit_status = CTL_ERROR;
+	enum rpc_status status;
+	cJSON *params;
+	long vm;
+
+	(void)count;
+	vm = rpc ? ctl_find_vm(rpc, operands[0], &exit_status) : -1;
+	if (vm >= 0) {
+		params = ctl_vm_params(vm);
+		if (o.vcpu != UINT64_MAX)
+			cJSON_AddNumberToObject(params, "vcpu", (double)o.vcpu);
+		status = rpc_call(rpc, "vm.nmi", params, NULL);
+		exit_status = status == RPC_OK ? CTL_OK : ctl_fail(rpc, status);
+	}
+	rpc_close(rpc);
+	return exit_status;
+}
+
 static int command_stop(int count, char **operands)
 {
 	(void)count;
@@ -156,6 +183,12 @@ const struct ctl_command ctl_pause = {
 const struct ctl_command ctl_resume = {
 	"resume", "VM", 1, 1, "let a paused VM go on", "Let VM (a number or a name) go on.\n", NULL,
 	command_resume,
+};
+
+const struct ctl_command ctl_nmi = {
+	"nmi", "VM", 1, 1, "send a non-maskable interrupt",
+	"Send VM (a number or a name) a non-maskable interrupt: every vCPU of it, or one.\n", nmi_options,
+	command_nmi,
 };
 
 const struct ctl_command ctl_stop = {

@@ -57,6 +57,7 @@ struct engine {
 	/* These leave errno: the vCPU thread and the statistics have no use for a text. */
 	int (*run)(int vcpu_fd);
 	int (*kick)(int vcpu_fd);
+	int (*nmi)(int vcpu_fd);	/* NULL: the engine runs no guests */
 	int (*wake)(int vcpu_fd);	/* NULL, or: there is room in a ring whose vCPU waits */
 	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
 	/* NULL, or: exits by finer rule of the template, `count` of them. */

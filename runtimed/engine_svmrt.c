@@ -158,6 +158,11 @@ static int svmrt_run(int vcpu_fd)
 	return ioctl(vcpu_fd, SVMRT_VCPU_RUN);
 }
 
+static int svmrt_nmi(int vcpu_fd)
+{
+	return ioctl(vcpu_fd, SVMRT_VCPU_NMI);
+}
+
 static int svmrt_kick(int vcpu_fd)
 {
 	return ioctl(vcpu_fd, SVMRT_VCPU_KICK);
@@ -221,7 +226,7 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.map = svmrt_map, .access = svmrt_access, .policy = svmrt_policy,
 		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
-		.run = svmrt_run, .kick = svmrt_kick, .wake = svmrt_wake,
+		.run = svmrt_run, .kick = svmrt_kick, .nmi = svmrt_nmi, .wake = svmrt_wake,
 		.stats = svmrt_stats, .details = svmrt_details,
 		.rule_counts = svmrt_rule_counts, .image = svmrt_image,
 		.set_image = svmrt_set_image, .debug = svmrt_debug,

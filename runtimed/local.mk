@@ -37,7 +37,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/rpc_args.c \
 	runtimed/rpc_console.c runtimed/rpc_debug.c runtimed/rpc_events.c runtimed/rpc_handlers.h \
 	runtimed/rpc_memory.c runtimed/rpc_system.c runtimed/rpc_table.c runtimed/rpc_template.c \
-	runtimed/rpc_types.c runtimed/rpc_vcpu.c runtimed/rpc_vcpu_set.c runtimed/rpc_vm.c \
+	runtimed/rpc_types.c runtimed/rpc_vcpu.c runtimed/rpc_vcpu_set.c runtimed/rpc_vm.c runtimed/rpc_vm_nmi.c \
 	runtimed/server.c runtimed/server.h \
 	runtimed/service.c runtimed/service.h \
 	runtimed/subscription.c runtimed/subscription.h runtimed/subscription_send.c \

@@ -16,6 +16,7 @@ void rpc_vm_create(struct rpc_request *request);
 void rpc_vm_start(struct rpc_request *request);
 void rpc_vm_pause(struct rpc_request *request);
 void rpc_vm_resume(struct rpc_request *request);
+void rpc_vm_nmi(struct rpc_request *request);
 void rpc_vm_stop(struct rpc_request *request);
 void rpc_vm_destroy(struct rpc_request *request);
 void rpc_vm_list(struct rpc_request *request);

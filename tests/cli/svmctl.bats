@@ -442,6 +442,12 @@ json_lines() {
 	[ "$(grep -v vm.list log)" = $'vm.pause {"vm": 1}\nvm.resume {"vm": 1}' ]
 }
 
+@test "nmi goes to every vCPU or to one" {
+	run -0 fake '"log":"log"' nmi fake
+	run -0 fake '"log":"log"' nmi --vcpu 2 1
+	[ "$(grep -v vm.list log)" = $'vm.nmi {"vm": 1}\nvm.nmi {"vm": 1, "vcpu": 2}' ]
+}
+
 @test "regs shows registers with the names of their bits, sets those that are assigned, and has JSON" {
 	regs='"regs":{"rax":"0x42","rip":"0x1000","rflags":"0x10246"},"vmcb":{"cr0":"0x80000011","cs_selector":"0x8"}'
 	run -0 fake "$regs" regs fake

@@ -146,6 +146,48 @@ say_x='mov $0x3f8, %edx; mov $120, %al; out %al, %dx'
 	"$svmctl" unload "$id"
 }
 
+@test "an NMI reaches a guest whose interrupts are off, and a VM that does not run takes none" {
+	cat >nmi.yaml <<-'SPEC'
+	svmspec: 1
+	name: nmi
+	extends: real16
+	memory: [ { at: 0, size: 64KiB, kind: ram } ]
+	payload:
+	  asm: |
+	    cli
+	    movw $0x3f8, %dx
+	    movw $handler, 8            # vector 2 of the real-mode table
+	    movw $0, 10
+	    movb $'>', %al
+	    outb %al, %dx
+	    spin: jmp spin
+	    handler:
+	    movb $'n', %al
+	    outb %al, %dx
+	    vmmcall
+	vcpus: { state: { rip: 0x1000, rsp: 0x8000 } }
+	devices: [ { uart: com1, at: 0x3f8, irq: 4 } ]
+	exits: { VMMCALL: { do: stop } }
+	SPEC
+	id=$("$svmctl" load nmi.yaml)
+	"$svmctl" create --name="nmi-$$" "$id"
+	run --separate-stderr -1 "$svmctl" nmi "nmi-$$"
+	[[ $stderr == *"an NMI is for a VM that runs or is paused"* ]]
+	mkfifo console
+	"$svmctl" console --read-only "nmi-$$" >console 2>/dev/null </dev/null &
+	watcher=$!
+	exec 9<console
+	"$svmctl" start "nmi-$$"
+	read -r -n 1 -u 9 shown
+	[ "$shown" = '>' ]
+	"$svmctl" nmi "nmi-$$"
+	run -0 timeout 60 "$svmctl" wait "nmi-$$"
+	[ "$(cat <&9)" = n ]
+	ends_with 0 $watcher
+	"$svmctl" destroy "nmi-$$"
+	"$svmctl" unload "$id"
+}
+
 @test "stat tells exits by reason and by port, of a VM that has ended" {
 	id=$("$svmctl" load "$SVMKIT_SRC/specs/hello.yaml")
 	"$svmctl" create --name="stat-$$" "$id"
