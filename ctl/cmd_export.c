@@ -4,18 +4,15 @@
  * Perfetto and chrome://tracing open. Reads the file itself; no daemon is needed.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "ctl.h"
 #include "json_out.h"
-#include "svmlog.h"
+#include "recording.h"
 #include "tables.h"
 
 #define FLUSH_BYTES (1u << 18)
@@ -46,16 +43,6 @@ struct export {
 	bool trace, any;
 	uint64_t first_tsc;
 };
-
-static const char *exit_name(uint32_t code, char text[24])
-{
-	const struct svm_exit_info *row = svm_exit_by_code(code);
-
-	if (row)
-		return row->name;
-	snprintf(text, 24, "0x%" PRIx32, code);
-	return text;
-}
 
 static const char *or_unknown(const char *name)
 {
@@ -92,7 +79,7 @@ static void put_csv(struct export *e, const struct svmlog_chunk *chunk,
 	char code[24];
 
 	put(e, "%" PRIu32 ",%" PRIu32 ",%" PRIu64 ",%" PRIu64 ",%s,0x%" PRIx64 ",0x%" PRIx64, chunk->vm,
-	    chunk->vcpu, (uint64_t)event->seq, (uint64_t)event->tsc, exit_name(event->code, code),
+	    chunk->vcpu, (uint64_t)event->seq, (uint64_t)event->tsc, recording_exit_name(event->code, code),
 	    (uint64_t)event->exitinfo1, (uint64_t)event->exitinfo2);
 	put(e, ",0x%" PRIx64 ",0x%" PRIx64 ",0x%" PRIx64 ",%u,%s,%u,%s\n", (uint64_t)event->exitintinfo,
 	    (uint64_t)event->rip, (uint64_t)event->rax, SVMRT_EVENT_CPL(event->flags),
@@ -111,7 +98,7 @@ static void put_trace(struct export *e, const struct svmlog_chunk *chunk,
 
 	put(e, "%s{\"ph\":\"i\",\"s\":\"t\",\"pid\":%" PRIu32 ",\"tid\":%" PRIu32 ",\"ts\":%" PRIu64
 	    ".%03" PRIu64 ",\"name\":\"%s\"", e->any ? ",\n" : "", chunk->vm, chunk->vcpu + 1,
-	    ticks / mhz, ticks % mhz * 1000 / mhz, exit_name(event->code, code));
+	    ticks / mhz, ticks % mhz * 1000 / mhz, recording_exit_name(event->code, code));
 	put(e, ",\"args\":{\"seq\":%" PRIu64 ",\"rip\":\"0x%" PRIx64 "\",\"rax\":\"0x%" PRIx64
 	    "\",\"info1\":\"0x%" PRIx64 "\",\"info2\":\"0x%" PRIx64 "\",\"action\":\"%s\"}}",
 	    (uint64_t)event->seq, (uint64_t)event->rip, (uint64_t)event->rax,
@@ -181,25 +168,6 @@ static const char *write_all(struct export *e, const struct svmlog *log)
 	return more < 0 ? "a part of the recording is damaged" : NULL;
 }
 
-/* The file in memory; NULL: it was said why not. */
-static const void *map_file(const char *path, size_t *bytes)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat status;
-	void *image = MAP_FAILED;
-
-	if (fd >= 0 && !fstat(fd, &status)) {
-		*bytes = (size_t)status.st_size;
-		errno = EINVAL;		/* mmap() of nothing */
-		image = mmap(NULL, *bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-	}
-	if (image == MAP_FAILED)
-		ctl_say("%s: %s", path, *bytes || fd < 0 ? strerror(errno) : "the file is empty");
-	if (fd >= 0)
-		close(fd);
-	return image == MAP_FAILED ? NULL : image;
-}
-
 static int export_log(struct export *e, const char *path, const struct svmlog *log)
 {
 	char temporary[4096];
@@ -231,27 +199,20 @@ static int export_log(struct export *e, const char *path, const struct svmlog *l
 static int command_export(int count, char **operands)
 {
 	struct export e = { .trace = !strcmp(o.format, "trace") };
-	const char *path = operands[0], *fault;
-	size_t bytes = 0;
-	const void *image;
-	struct svmlog log;
-	int exit_status = CTL_ERROR;
+	struct recording recording;
+	int exit_status;
 
 	(void)count;
 	if (!e.trace && strcmp(o.format, "csv")) {
 		ctl_say("--format: '%s' is neither csv nor trace", o.format);
 		return CTL_USAGE;
 	}
-	image = map_file(path, &bytes);
-	if (!image)
-		return CTL_ERROR;
-	fault = svmlog_open(&log, image, bytes);
-	if (fault)
-		ctl_say("%s: %s", path, fault);
-	else
-		exit_status = export_log(&e, path, &log);
+	exit_status = recording_open(&recording, operands[0]);
+	if (exit_status != CTL_OK)
+		return exit_status;
+	exit_status = export_log(&e, operands[0], &recording.log);
 	json_out_free(&e.out);
-	munmap((void *)(uintptr_t)image, bytes);
+	recording_close(&recording);
 	return exit_status;
 }
 

@@ -41,7 +41,7 @@ struct ctl_command {
 extern const struct ctl_command ctl_run, ctl_test, ctl_list, ctl_events, ctl_info;
 extern const struct ctl_command ctl_load, ctl_unload, ctl_create, ctl_start, ctl_stop, ctl_destroy;
 extern const struct ctl_command ctl_pause, ctl_resume, ctl_wait, ctl_rpc, ctl_regs, ctl_mem;
-extern const struct ctl_command ctl_nmi, ctl_stat, ctl_top, ctl_console, ctl_gdb, ctl_export;
+extern const struct ctl_command ctl_nmi, ctl_replay, ctl_stat, ctl_top, ctl_console, ctl_gdb, ctl_export;
 
 /* Values of the common options, for socket.c. */
 struct ctl_common {

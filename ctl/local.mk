@@ -5,7 +5,7 @@ svmctl_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS) -I$(top_srcdir)/libsvmkit
 svmctl_SOURCES = \
 	ctl/capture.c ctl/capture.h \
 	ctl/cmd_console.c ctl/cmd_events.c ctl/cmd_export.c ctl/cmd_gdb.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c \
-	ctl/cmd_regs.c ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_stat.c ctl/cmd_test.c ctl/cmd_top.c \
+	ctl/cmd_regs.c ctl/cmd_replay.c ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_stat.c ctl/cmd_test.c ctl/cmd_top.c \
 	ctl/cmd_vm.c \
 	ctl/common.c ctl/ctl.h \
 	ctl/counters.c ctl/counters.h \
@@ -18,6 +18,7 @@ svmctl_SOURCES = \
 	ctl/guest.c ctl/guest.h \
 	ctl/main.c \
 	ctl/options.c ctl/options.h \
+	ctl/recording.c ctl/recording.h \
 	ctl/progress.c ctl/progress.h \
 	ctl/socket.c \
 	ctl/spec_list.c ctl/spec_list.h \

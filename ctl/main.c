@@ -8,7 +8,7 @@
 #include "ctl.h"
 
 static const struct ctl_command *const commands[] = {
-	&ctl_run, &ctl_test, &ctl_list, &ctl_events, &ctl_info, &ctl_load, &ctl_unload, &ctl_create,
+	&ctl_run, &ctl_test, &ctl_list, &ctl_events, &ctl_replay, &ctl_info, &ctl_load, &ctl_unload, &ctl_create,
 	&ctl_start, &ctl_pause, &ctl_resume, &ctl_nmi, &ctl_stop, &ctl_destroy, &ctl_wait, &ctl_regs, &ctl_mem,
 	&ctl_stat, &ctl_top, &ctl_console, &ctl_gdb, &ctl_export, &ctl_rpc,
 };

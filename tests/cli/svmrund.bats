@@ -496,6 +496,10 @@ vm_case() {
 	control_case page_tables_of_the_guest_are_walked
 }
 
+@test "svmctl replay prints a recording as it was told" {
+	replay_case a_recording_prints_what_was_told
+}
+
 @test "an export has every event of the recording" {
 	replay_case an_export_has_every_event_of_the_recording
 }

@@ -56,8 +56,9 @@ def rule_count(client, vm):
 with Tap() as tap:
     client = Client()
     old = in_lab(f"cat {LIMIT}")
-    greedy = client.create(client.load(compile_spec(GREEDY)), name="greedy")
-    modest = client.create(client.load(compile_spec(MODEST)), name="modest")
+    templates = [client.load(compile_spec(spec)) for spec in (GREEDY, MODEST)]
+    greedy = client.create(templates[0], name="greedy")
+    modest = client.create(templates[1], name="modest")
     client.call("vm.start", vm=modest)
     while rule_count(client, modest) < 100:
         pass
@@ -78,9 +79,11 @@ with Tap() as tap:
     finally:
         in_lab(f"echo {old} >{LIMIT}")
     client.call("vm.destroy", vm=greedy)
-    again = client.create(client.load(compile_spec(GREEDY)), name="greedy")
+    again = client.create(templates[0], name="greedy")
     client.call("vm.start", vm=again)
     end = client.call("vm.wait", vm=again)["end"]
     tap.equal((end["reason"], end["exit"]), ("stop", "VMMCALL"), "with the old limit, the same guest has it all")
     client.call("vm.destroy", vm=again)
     client.call("vm.destroy", vm=modest)
+    for template in templates:
+        client.call("template.unload", template=template)

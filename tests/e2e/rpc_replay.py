@@ -244,6 +244,34 @@ def an_export_has_every_event_of_the_recording():
         assert sorted(os.listdir(where)) == ['log', 'trace.json']
 
 
+def a_recording_prints_what_was_told():
+    with directory() as where:
+        path = os.path.join(where, 'log')
+        with recording(path) as d:
+            c = d.client()
+            live = [watch(c, make(c, rbx=2500, rdx=1)), watch(c, make(c, rbx=10))]
+        svmctl = os.path.join(os.path.dirname(SVMRUND), 'svmctl')
+
+        def replayed(*options, status=0):
+            run = subprocess.run([svmctl, 'replay', *options], capture_output=True, timeout=60, text=True,
+                                 check=False)
+            assert run.returncode == status, run
+            return run.stdout.splitlines() if status == 0 else run.stderr
+
+        notes = [json.loads(line) for line in replayed('--json', path)]
+        told = [{k: v for k, v in event.items() if k != 'subscription'} for event in live[0] + live[1]]
+        assert [note['params'] for note in notes] == told
+        assert all(note['method'] == 'exit' for note in notes)
+        assert len(replayed(path)) == 2510 and 'out 0x3f8' in ' '.join(replayed(path))
+        assert len(replayed('--vm=2', path)) == 10
+        assert len(replayed('--count=7', path)) == 7
+        with open(path, 'r+b') as log:
+            log.seek(300)
+            log.write(b'\xff')
+        assert 'damaged' in replayed(path, status=1)
+        assert 'No such file' in replayed(path + '.missing', status=1)
+
+
 def an_export_of_what_is_no_recording_says_so():
     with directory() as where:
         path = os.path.join(where, 'log')
