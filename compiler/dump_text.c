@@ -168,28 +168,6 @@ static void show_tables(FILE *out, const struct svmt_view *view)
 	}
 }
 
-const char *dump_rule_access(const struct svmrt_exit_rule *rule)
-{
-	if (rule->code == SVM_EXIT_CODE_CPUID || !rule->access ||
-	    rule->access == (SVMRT_ON_READ | SVMRT_ON_WRITE))
-		return "";
-	return rule->access == SVMRT_ON_READ ? "read" : "write";
-}
-
-bool dump_rule_value(const struct svmrt_exit_rule *rule)
-{
-	return rule->action == SVMRT_DO_TABLE && rule->access &&
-	       (rule->code == SVM_EXIT_CODE_IOIO || rule->code == SVM_EXIT_CODE_NPF);
-}
-
-void dump_rule_range(const struct svmrt_exit_rule *rule, char text[48])
-{
-	int length = snprintf(text, 48, "0x%" PRIx64, (uint64_t)rule->first);
-
-	if (rule->last != rule->first)
-		snprintf(text + length, 48 - (size_t)length, "-0x%" PRIx64, (uint64_t)rule->last);
-}
-
 static void show_exits(FILE *out, const struct svmt_view *view)
 {
 	for (uint32_t i = 0; i < view->exit_count; i++) {

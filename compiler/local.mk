@@ -112,6 +112,7 @@ svmc_SOURCES = \
 	compiler/dump_bytes_vmsa.c \
 	compiler/dump_launch.c \
 	compiler/dump_json.c \
+	compiler/dump_rule.c \
 	compiler/dump_text.c \
 	compiler/dump_vmcb.c \
 	compiler/explain.c compiler/explain.h \

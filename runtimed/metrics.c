@@ -5,6 +5,7 @@
  */
 #include <config.h>
 #include <inttypes.h>
+#include <string.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +166,7 @@ static void write_states(const struct daemon *daemon, struct json_out *out)
 		unsigned int count = 0;
 
 		list_each(link, &daemon->vms)
-			count += vm_state_name(list_object(link, struct vm, link)) == states[i];
+			count += !strcmp(vm_state_name(list_object(link, struct vm, link)), states[i]);
 		put(out, "svmrund_vms{state=\"%s\"} %u\n", states[i], count);
 	}
 }
