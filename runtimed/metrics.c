@@ -5,10 +5,10 @@
  */
 #include <config.h>
 #include <inttypes.h>
-#include <string.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "client.h"
 #include "daemon.h"
