@@ -129,12 +129,12 @@ class Session:
         if self.scenario.get("eof"):
             raise Gone
         end = self.scenario.get("end", STOPPED)
-        if end:
+        if end is not None:
             self.end(end)
 
     def end(self, end):
         if not self.ended:
-            failed = end["reason"] in ("invalid", "broken", "error")
+            failed = end.get("reason") in ("invalid", "broken", "error")
             self.notify("vm.state", {"vm": 1, "state": "failed" if failed else "stopped",
                                      "end": end})
         self.ended = True

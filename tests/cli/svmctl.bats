@@ -256,6 +256,7 @@ json_lines() {
 	run --separate-stderr -1 fake '"console":[{"base64":"A"}]' run plain.yaml
 	[[ $stderr == *"base64 text is damaged"* ]]
 	run --separate-stderr -1 fake '"end":{}' run plain.yaml
+	[[ $stderr == *"ended for a reason that svmctl does not know"* ]]
 }
 
 # --- test -----------------------------------------------------------------------------------------
