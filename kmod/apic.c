@@ -269,8 +269,7 @@ static bool deliver(struct svmrt_vcpu *vcpu, const struct svmrt_apic_msg *msg)
 		svmrt_irq_request(vcpu, SVMRT_REQ_SIPI);
 		return true;
 	case APIC_EXTINT:
-		WRITE_ONCE(vcpu->irq.extint, true);
-		svmrt_irq_poke(vcpu);
+		svmrt_irq_request(vcpu, SVMRT_REQ_EXTINT);
 		return true;
 	default:
 		return false;	/* SMI: there is no SMM; remote read: not on this family */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Delivery of interrupts (C4). Maskable ones go through V_IRQ, with the vector in V_INTR_VECTOR: the
- * processor itself waits for IF, the shadow and V_TPR, and a cleared V_IRQ after the exit says that it
- * was taken. EVENTINJ is for NMI only: emulators may deliver an injected INTR twice.
+ * Delivery of interrupts (C4), as gates.c decides. Maskable ones go through V_IRQ, with the vector in
+ * V_INTR_VECTOR: the processor itself waits for IF, the shadow and V_TPR, and a cleared V_IRQ after the
+ * exit says that it was taken. EVENTINJ is for NMI, and for a debugger's steps: QEMU may deliver an
+ * injected INTR twice, unless a host interrupt makes the guest exit at once, as it does there.
  */
 #include <linux/irq_work.h>
 #include <linux/sched/signal.h>
@@ -10,6 +11,7 @@
 #include "debug.h"
 #include "event.h"
 #include "exit.h"
+#include "gates.h"
 #include "irq.h"
 #include "mode.h"
 
@@ -159,6 +161,7 @@ void svmrt_irq_process(struct svmrt_vcpu *vcpu)
 		irq->nmi_blocked = irq->iretting = false;
 		irq->extint_vector = -1;
 		clear_bit(SVMRT_REQ_NMI, &irq->requests);
+		clear_bit(SVMRT_REQ_EXTINT, &irq->requests);
 		if (vcpu->apic)
 			svmrt_apic_reset(vcpu);
 		svmrt_intercepts_update(vcpu);
@@ -173,135 +176,116 @@ void svmrt_irq_process(struct svmrt_vcpu *vcpu)
 	}
 }
 
+/* The line, where LINT0 lets it through; or a message of that kind, which needs no LINT0. */
 static bool extint_wanted(struct svmrt_vcpu *vcpu)
 {
-	return READ_ONCE(vcpu->irq.extint) && (!vcpu->apic || svmrt_apic_takes_extint(vcpu));
+	return test_bit(SVMRT_REQ_EXTINT, &vcpu->irq.requests) ||
+	       (READ_ONCE(vcpu->irq.extint) && (!vcpu->apic || svmrt_apic_takes_extint(vcpu)));
+}
+
+/* What waits, and the gates before it. */
+static void look(struct svmrt_vcpu *vcpu, struct svmrt_gates *gates)
+{
+	struct svmrt_irq_state *irq = &vcpu->irq;
+
+	gates->nmi = test_bit(SVMRT_REQ_NMI, &irq->requests);
+	gates->extint = extint_wanted(vcpu);
+	gates->from_inta = irq->extint_vector >= 0;
+	gates->vector = gates->from_inta ? irq->extint_vector :
+			vcpu->apic ? svmrt_apic_pending(vcpu) : -1;
+	gates->below_tpr = vcpu->apic && svmrt_apic_masked(vcpu);
+	gates->nmi_blocked = irq->nmi_blocked;
+	gates->iretting = irq->iretting;
+	gates->moved = vmcb_get_RIP(vcpu->vmcb) != irq->iret_rip;
+	gates->open = vmcb_get_RFLAGS(vcpu->vmcb) & RFLAGS_IF;
+	gates->shadow = vmcb_get_INTERRUPT_SHADOW(vcpu->vmcb);
+	gates->event = vcpu->pending_event;
+	gates->stepped = vcpu->debug.flags & SVMRT_DEBUG_STEP;
 }
 
 bool svmrt_irq_wakes(struct svmrt_vcpu *vcpu)
 {
-	struct svmrt_irq_state *irq = &vcpu->irq;
+	struct svmrt_gates gates;
 
-	if (READ_ONCE(irq->requests) & (BIT(SVMRT_REQ_INIT) | BIT(SVMRT_REQ_SIPI)))
+	if (READ_ONCE(vcpu->irq.requests) & (BIT(SVMRT_REQ_INIT) | BIT(SVMRT_REQ_SIPI)))
 		return true;
-	if (irq->wait_sipi)
+	if (vcpu->irq.wait_sipi)
 		return false;
-	if (test_bit(SVMRT_REQ_NMI, &irq->requests) && !irq->nmi_blocked)
-		return true;
-	if (!(vmcb_get_RFLAGS(vcpu->vmcb) & RFLAGS_IF))
-		return false;
-	return irq->extint_vector >= 0 || extint_wanted(vcpu) ||
-	       (vcpu->apic && svmrt_apic_pending(vcpu) >= 0);
+	look(vcpu, &gates);
+	return svmrt_gates_wakes(&gates);
 }
 
 /* ---- Before VMRUN ---- */
 
-static void want(struct svmrt_vcpu *vcpu, bool vintr, bool cr8, bool iret)
+static void intercept(struct svmrt_vcpu *vcpu, const struct svmrt_gates_plan *plan)
 {
 	struct svmrt_irq_state *irq = &vcpu->irq;
 
-	if (irq->vintr == vintr && irq->cr8 == cr8 && irq->iret == iret)
+	if (irq->vintr == plan->vintr && irq->cr8 == plan->cr8 && irq->iret == plan->iret &&
+	    vcpu->debug.internal == plan->step)
 		return;
-	irq->vintr = vintr;
-	irq->cr8 = cr8;
-	irq->iret = iret;
+	irq->vintr = plan->vintr;
+	irq->cr8 = plan->cr8;
+	irq->iret = plan->iret;
+	vcpu->debug.internal = plan->step;
 	svmrt_intercepts_update(vcpu);
 }
 
-static void step_once(struct svmrt_vcpu *vcpu)
-{
-	vcpu->debug.internal = true;
-	svmrt_intercepts_update(vcpu);
-}
-
-/*
- * pending | blocked | shadow | another event | then
- * no      | -       | -      | -             | nothing
- * yes     | yes     | -      | -             | IRET is intercepted; once at it, step over it
- * yes     | no      | yes    | -             | step over the shadowed instruction
- * yes     | no      | no     | yes           | exit again as soon as that one is delivered
- * yes     | no      | no     | no            | inject
- */
-static void consider_nmi(struct svmrt_vcpu *vcpu)
+/* g->vector is on its way, by V_IRQ or by EVENTINJ. */
+static void send(struct svmrt_vcpu *vcpu, const struct svmrt_gates *g,
+		 const struct svmrt_gates_plan *plan)
 {
 	struct svmrt_irq_state *irq = &vcpu->irq;
 
-	if (irq->iretting && vmcb_get_RIP(vcpu->vmcb) != irq->iret_rip)
-		irq->iretting = irq->nmi_blocked = false;
-	if (!test_bit(SVMRT_REQ_NMI, &irq->requests))
-		return;
-	if (irq->nmi_blocked) {
-		if (irq->iretting)
-			step_once(vcpu);
-	} else if (vmcb_get_INTERRUPT_SHADOW(vcpu->vmcb)) {
-		step_once(vcpu);
-	} else if (vcpu->pending_event) {
-		irq_work_queue(&vcpu->debug.exit_soon);
-	} else {
-		clear_bit(SVMRT_REQ_NMI, &irq->requests);
-		vcpu->pending_event = SVMRT_EV_V | SVMRT_EV_NMI | 2;
-		irq->nmi_blocked = true;
-		irq->iretting = false;
-	}
+	irq->sent = g->vector;
+	irq->injected = plan->inject_vector;
+	if (irq->injected)
+		vcpu->pending_event = SVMRT_EV_V | SVMRT_EV_INTR | (u32)g->vector;
+	if (!g->from_inta)
+		svmrt_apic_take(vcpu, g->vector);
 }
 
-static void set_v_irq(struct svmrt_vcpu *vcpu, u32 vector, u32 priority, bool ignore_tpr)
+static void set_v_irq(struct svmrt_vcpu *vcpu, const struct svmrt_gates_plan *plan)
 {
-	vmcb_set_V_INTR_VECTOR(vcpu->vmcb, vector);
-	vmcb_set_V_INTR_PRIO(vcpu->vmcb, priority);
-	vmcb_set_V_IGN_TPR(vcpu->vmcb, ignore_tpr);
+	vmcb_set_V_INTR_VECTOR(vcpu->vmcb, plan->vintr ? 0 : vcpu->irq.sent);
+	vmcb_set_V_INTR_PRIO(vcpu->vmcb, plan->priority);
+	vmcb_set_V_IGN_TPR(vcpu->vmcb, plan->ignore_tpr);
 	vmcb_set_V_IRQ(vcpu->vmcb, 1);
-}
-
-/* ExtINT needs its vector from user space, at the moment when the guest takes it. */
-static enum svmrt_leave consider_extint(struct svmrt_vcpu *vcpu, bool *vintr)
-{
-	bool open = vmcb_get_RFLAGS(vcpu->vmcb) & RFLAGS_IF && !vcpu->pending_event &&
-		    !vmcb_get_INTERRUPT_SHADOW(vcpu->vmcb);
-
-	if (open) {
-		vcpu->irq.inta_asked = true;
-		return SVMRT_LEAVE_INTA;
-	}
-	*vintr = true;
-	set_v_irq(vcpu, 0, 15, true);
-	return SVMRT_ENTER;
 }
 
 enum svmrt_leave svmrt_irq_before(struct svmrt_vcpu *vcpu)
 {
 	struct svmrt_irq_state *irq = &vcpu->irq;
-	enum svmrt_leave leave = SVMRT_ENTER;
-	bool vintr = false, cr8 = false;
-	int vector = -1;
+	struct svmrt_gates_plan plan;
+	struct svmrt_gates gates;
 
 	irq->sent = -1;
 	if (irq->wait_sipi ||
 	    READ_ONCE(irq->requests) & (BIT(SVMRT_REQ_INIT) | BIT(SVMRT_REQ_SIPI)))
 		return SVMRT_LEAVE_RESCHED;
-	consider_nmi(vcpu);
-	if (vcpu->apic) {
+	if (vcpu->apic)
 		vmcb_set_V_TPR(vcpu->vmcb, svmrt_apic_tpr(vcpu) >> 4);
-		vector = svmrt_apic_pending(vcpu);
-		cr8 = vector >= 0 || svmrt_apic_masked(vcpu);
+	look(vcpu, &gates);
+	plan = svmrt_gates_before(&gates);
+	irq->nmi_blocked = plan.nmi_blocked;
+	irq->iretting = plan.iretting;
+	if (plan.ask_inta) {
+		clear_bit(SVMRT_REQ_EXTINT, &irq->requests);
+		irq->inta_asked = true;
+		return SVMRT_LEAVE_INTA;
 	}
-	if (irq->extint_vector >= 0)
-		vector = irq->extint_vector;
-	if (vector >= 0 && vmcb_get_INTERRUPT_SHADOW(vcpu->vmcb) &&
-	    vmcb_get_RFLAGS(vcpu->vmcb) & RFLAGS_IF) {
-		/* QEMU does not load the shadow at VMRUN and would deliver in it. */
-		step_once(vcpu);
-	} else if (vector >= 0) {
-		irq->sent = vector;
-		if (irq->extint_vector < 0)
-			svmrt_apic_take(vcpu, vector);
-		set_v_irq(vcpu, vector, irq->extint_vector >= 0 ? 15 : vector >> 4,
-			  irq->extint_vector >= 0);
-	} else if (extint_wanted(vcpu)) {
-		leave = consider_extint(vcpu, &vintr);
+	if (plan.inject_nmi) {
+		clear_bit(SVMRT_REQ_NMI, &irq->requests);
+		vcpu->pending_event = SVMRT_EV_V | SVMRT_EV_NMI | 2;
 	}
-	want(vcpu, vintr, cr8 || vintr || irq->extint_vector >= 0, irq->nmi_blocked && !irq->iretting);
-	return leave;
+	if (plan.exit_soon)
+		irq_work_queue(&vcpu->debug.exit_soon);
+	if (plan.inject_vector || (plan.v_irq && !plan.vintr))
+		send(vcpu, &gates, &plan);
+	if (plan.v_irq)
+		set_v_irq(vcpu, &plan);
+	intercept(vcpu, &plan);
+	return SVMRT_ENTER;
 }
 
 /* ---- After the exit ---- */
@@ -310,33 +294,27 @@ void svmrt_irq_after(struct svmrt_vcpu *vcpu)
 {
 	struct svmrt_irq_state *irq = &vcpu->irq;
 	struct svmk_vmcb *vmcb = vcpu->vmcb;
-	u64 info = vmcb_get_EXITINTINFO(vmcb), type = info & SVMRT_EV_TYPE;
-	bool taken = !vmcb_get_V_IRQ(vmcb);
+	bool v_irq = vmcb_get_V_IRQ(vmcb);
+	enum svmrt_gates_taken taken;
 
-	if (!taken)
+	if (v_irq)
 		vmcb_set_V_IRQ(vmcb, 0);
 	if (vcpu->apic && vmcb_get_V_TPR(vmcb) != svmrt_apic_tpr(vcpu) >> 4)
 		svmrt_apic_set_tpr(vcpu, vmcb_get_V_TPR(vmcb) << 4);
 	if (irq->sent < 0)
 		return;
-	if (info & SVMRT_EV_V && (info & 0xff) == irq->sent &&
-	    (type == SVMRT_EV_INTR || (type == SVMRT_EV_EXCEPTION && irq->sent >= 32))) {
-		/* Cut short (QEMU leaves V_IRQ set then): not accepted yet, so it just stays pending. */
+	taken = svmrt_gates_after(irq->sent, v_irq, vmcb_get_EXITINTINFO(vmcb),
+				  vmcb_get_RFLAGS(vmcb) & RFLAGS_IF, svmrt_on_tcg);
+	if (taken == SVMRT_CUT_SHORT) {
 		vmcb_set_EXITINTINFO(vmcb, 0);
-		taken = false;
-	} else if (svmrt_on_tcg && !(u32)info) {
-		/*
-		 * VMRUN of QEMU sets its own note of V_IRQ without a lock and can lose it. It leaves the
-		 * last event that it delivered in EXITINTINFO, without V: there was none, so not this.
-		 */
-		taken = false;
+		vcpu->debug.injecting = false;	/* nothing was delivered that a step could end at */
 	}
 	if (irq->extint_vector < 0)
-		svmrt_apic_taken(vcpu, irq->sent, taken);
-	else if (taken)
+		svmrt_apic_taken(vcpu, irq->sent, taken == SVMRT_TAKEN);
+	else if (taken == SVMRT_TAKEN)
 		irq->extint_vector = -1;
 	irq->sent = -1;
-	vcpu->stats.interrupts += taken;
+	vcpu->stats.interrupts += taken == SVMRT_TAKEN;
 }
 
 void svmrt_irq_not_entered(struct svmrt_vcpu *vcpu)
@@ -344,7 +322,11 @@ void svmrt_irq_not_entered(struct svmrt_vcpu *vcpu)
 	struct svmrt_irq_state *irq = &vcpu->irq;
 
 	vmcb_set_V_IRQ(vcpu->vmcb, 0);
-	if (irq->sent >= 0 && irq->extint_vector < 0)
+	if (irq->sent < 0)
+		return;
+	if (irq->injected)
+		vcpu->pending_event = 0;
+	if (irq->extint_vector < 0)
 		svmrt_apic_taken(vcpu, irq->sent, false);
 	irq->sent = -1;
 }

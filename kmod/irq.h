@@ -14,6 +14,7 @@
 #define SVMRT_REQ_NMI	0
 #define SVMRT_REQ_INIT	1
 #define SVMRT_REQ_SIPI	2
+#define SVMRT_REQ_EXTINT 3	/* by a message: for one INTA */
 
 /* ---- irq.c ---- */
 void svmrt_irq_init(struct svmrt_vcpu *vcpu);

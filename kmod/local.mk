@@ -7,7 +7,7 @@ KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detail.
 	consistency.c consistency.h debugfs.c svmrt_trace.h \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
 KMOD_FILES += debug.c debug.h step.c step.h
-KMOD_FILES += apic.c ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c
+KMOD_FILES += apic.c gates.c gates.h ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c
 KMOD_TABLES = consistency.def exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def
 KMOD_DEPS = $(KMOD_FILES:%=$(srcdir)/kmod/%) $(KMOD_TABLES:%=$(srcdir)/include/svmkit/%)
@@ -88,6 +88,12 @@ tests_unit_test_lapic_SOURCES = tests/unit/test_lapic.c kmod/lapic.c kmod/lapic.
 tests_unit_test_lapic_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
 tests_unit_test_lapic_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_lapic_LDADD = $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_gates
+UNIT_TESTS += tests/unit/test_gates
+tests_unit_test_gates_SOURCES = tests/unit/test_gates.c kmod/gates.c kmod/gates.h kmod/event.c kmod/event.h
+tests_unit_test_gates_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_gates_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_gates_LDADD = $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_asid
 UNIT_TESTS += tests/unit/test_asid
 tests_unit_test_asid_SOURCES = tests/unit/test_asid.c kmod/asid.c kmod/asid.h

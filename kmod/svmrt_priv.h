@@ -191,7 +191,8 @@ struct svmrt_irq_state {
 	bool iretting;			/* which stands at iret_rip */
 	u64 iret_rip;
 	int extint_vector;		/* given by user space; -1: none */
-	int sent;			/* in V_INTR_VECTOR for this VMRUN; -1: none */
+	int sent;			/* on its way in this VMRUN; -1: none */
+	bool injected;			/* in EVENTINJ, not in V_INTR_VECTOR */
 	bool vintr, cr8, iret;		/* what is intercepted for these */
 	unsigned long poking;		/* bit 0: `poke` is on its way */
 	call_single_data_t poke;

@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "debug.h"
+#include "event.h"
 #include "ioctl.h"
 #include "irq.h"
 #include "svmrt_priv.h"
@@ -400,7 +401,8 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	if (!err)
 		err = svmrt_apic_init(vcpu);
 	if (!err) {
-		if (vm->has_doorbells)
+		/* An NMI in the template blocks others as one that arrives does. */
+		if (vm->has_doorbells || (vcpu->pending_event & SVMRT_EV_TYPE) == SVMRT_EV_NMI)
 			set_bit(SVMRT_HOOK_IRQ, &vcpu->hooks);
 		vm->vcpu_limit = max(vm->vcpu_limit, vcpu->index + 1);
 		smp_store_release(&vm->vcpus[vcpu->index], vcpu);
