@@ -276,6 +276,20 @@ static bool deliver(struct svmrt_vcpu *vcpu, const struct svmrt_apic_msg *msg)
 	}
 }
 
+/* ExtINT is no message: irq.c asks for it as long as the line is up. */
+void svmrt_apic_line_rises(struct svmrt_vcpu *vcpu)
+{
+	struct svmrt_apic_msg msg;
+	unsigned long flags;
+	bool local;
+
+	raw_spin_lock_irqsave(&vcpu->apic->lock, flags);
+	local = svmrt_lapic_local(&vcpu->apic->regs, LVT_LINT0, &msg);
+	raw_spin_unlock_irqrestore(&vcpu->apic->lock, flags);
+	if (local && msg.mode != APIC_EXTINT)
+		deliver(vcpu, &msg);
+}
+
 static bool addressed(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu *source,
 		      const struct svmrt_apic_msg *msg)
 {

@@ -63,11 +63,15 @@ void svmrt_irq_request(struct svmrt_vcpu *vcpu, unsigned int request)
 
 int svmrt_irq_extint(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_extint *arg)
 {
+	bool rose;
+
 	if (arg->level > 1) {
 		svmrt_err(arg, "vCPU %u: the INTR line has level 0 or 1, not %u", vcpu->index, arg->level);
 		return -EINVAL;
 	}
-	WRITE_ONCE(vcpu->irq.extint, arg->level);
+	rose = !xchg(&vcpu->irq.extint, arg->level) && arg->level;
+	if (rose && vcpu->apic)
+		svmrt_apic_line_rises(vcpu);
 	if (arg->level) {
 		set_bit(SVMRT_HOOK_IRQ, &vcpu->hooks);
 		svmrt_irq_poke(vcpu);

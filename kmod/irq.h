@@ -46,6 +46,7 @@ bool svmrt_apic_masked(struct svmrt_vcpu *vcpu);	/* some vector waits for a lowe
 void svmrt_apic_take(struct svmrt_vcpu *vcpu, u32 vector);
 void svmrt_apic_taken(struct svmrt_vcpu *vcpu, u32 vector, bool taken);
 bool svmrt_apic_takes_extint(struct svmrt_vcpu *vcpu);
+void svmrt_apic_line_rises(struct svmrt_vcpu *vcpu);	/* the INTR line: what LINT0 sends for it */
 u32 svmrt_apic_tpr(struct svmrt_vcpu *vcpu);
 void svmrt_apic_set_tpr(struct svmrt_vcpu *vcpu, u32 tpr);
 void svmrt_apic_reset(struct svmrt_vcpu *vcpu);		/* by INIT */

@@ -184,7 +184,7 @@ struct svmrt_apic;
 struct svmrt_irq_state {
 	unsigned long requests;		/* SVMRT_REQ_* */
 	u32 sipi_vector;
-	bool extint;			/* INTR line */
+	u32 extint;			/* level of the INTR line */
 	bool inta_asked;
 	bool wait_sipi;
 	bool nmi_blocked;		/* until the IRET of its handler */

@@ -495,7 +495,8 @@ struct svmrt_ioeventfd {
 /*
  * The INTR line of a PIC in user space. While it is 1 and the guest can take an interrupt (with a local
  * APIC: if LINT0 is in ExtINT mode, or the APIC is off), RUN returns SVMRT_RUN_INTA; the next RUN
- * delivers the vector that it finds in `inta`.
+ * delivers the vector that it finds in `inta`. A message in ExtINT mode asks so once, whatever LINT0
+ * says. Where LINT0 is in another mode the line sends what that says each time it rises.
  */
 struct svmrt_vcpu_extint {
 	__u32 size;

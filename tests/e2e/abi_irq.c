@@ -183,6 +183,65 @@ static void test_nmi(int apics)
 	irq_stop();
 }
 
+/* The template's EVENTINJ is an NMI: the next one waits for the IRET of its handler. */
+static void test_nmi_of_the_template(void)
+{
+	int reason;
+
+	irq_event = 1ULL << 31 | 2 << 8 | 2;
+	irq_start(dev, 0, 1, nmi, nmi_end);
+	irq_event = 0;
+	irq_vector(2, nmi, nmi_handler);
+	ioctl(ig.vcpu, SVMRT_VCPU_NMI);
+	while ((reason = abi_run(&ig)) == SVMRT_RUN_EXIT) {
+		ig.run->rip = ig.run->next_rip;
+		ig.run->dirty = SVMRT_DIRTY_RIP;
+	}
+	abi_ok(reason == SVMRT_RUN_STOP && GUEST_COUNT(&ig) == 2 && ig.ram[0x3004] == 1,
+	       "an NMI of the template's EVENTINJ blocks the next one (reason %d, %u NMIs, depth %u)",
+	       reason, GUEST_COUNT(&ig), ig.ram[0x3004]);
+	irq_stop();
+}
+
+/*
+ * Interrupts come with IF open, with IF closed, in the shadow of STI and of MOV SS. The handler keeps the
+ * flags that were pushed and where it came from: under a debugger's single step they are the same.
+ */
+ABI_CODE16(stepped,
+	APIC_ON "	sti\n	nop\n	movl $0x44050, " APIC(300) "\n	nop\n	nop\n"
+	"	cli\n	movl $0x44050, " APIC(300) "\n	nop\n	sti\n	nop\n	nop\n"
+	"	movl $0x44050, " APIC(300) "\n	mov %ss, %ax\n	mov %ax, %ss\n	nop\n"
+	"	cli\n	vmmcall\n"
+	"stepped_handler:\n	push %bp\n	push %ax\n	push %bx\n	mov %sp, %bp\n	mov 0x3000, %bx\n"
+	"	mov 6(%bp), %ax\n	mov %ax, 0x3100(%bx)\n	mov 10(%bp), %ax\n	mov %ax, 0x3102(%bx)\n"
+	"	addw $4, 0x3000\n	mov $0xfee00000, %ebp\n" APIC_EOI
+	"	pop %bx\n	pop %ax\n	pop %bp\n	iret\n");
+ABI_LABEL(stepped_handler);
+
+static void test_stepped(void)
+{
+	struct svmrt_vcpu_debug debug = { .size = sizeof(debug), .flags = SVMRT_DEBUG_STEP };
+	uint8_t seen[2][32];
+	unsigned int steps = 0, i;
+	int reason = 0;
+
+	for (i = 0; i < 2; i++) {
+		irq_start(dev, 1, 1, stepped, stepped_end);
+		irq_vector(0x50, stepped, stepped_handler);
+		if (i && ioctl(ig.vcpu, SVMRT_VCPU_DEBUG, &debug))
+			abi_ok(0, "SVMRT_VCPU_DEBUG: %s", debug.error);
+		while ((reason = abi_run(&ig)) == SVMRT_RUN_DEBUG)
+			steps++;
+		memcpy(seen[i], ig.ram + 0x3100, sizeof(seen[i]));
+		abi_ok(reason == SVMRT_RUN_STOP && GUEST_COUNT(&ig) == 12,
+		       "three interrupts come%s (reason %d, %u)", i ? " under a single step" : "", reason,
+		       GUEST_COUNT(&ig) / 4);
+		irq_stop();
+	}
+	abi_ok(!memcmp(seen[0], seen[1], sizeof(seen[0])) && !(seen[1][3] & 1) && steps > 60,
+	       "from the same places and with the same flags, none of them the step's TF (%u steps)", steps);
+}
+
 /* Interrupts off for a while, then on: the INTR line waits for the STI and what follows it. */
 ABI_CODE16(extint,
 	"	mov $100, %cx\n1:	loop 1b\n	movw $1, 0x3002\n	sti\n	nop\n"
@@ -285,6 +344,8 @@ int main(void)
 	test_second_vcpu();
 	test_nmi(0);
 	test_nmi(1);
+	test_nmi_of_the_template();
+	test_stepped();
 	test_extint();
 	test_registers();
 	test_bad_calls();

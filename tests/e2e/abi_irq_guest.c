@@ -12,6 +12,7 @@
 #define SHARED (2 * 4096 + ABI_RING * sizeof(struct svmrt_event))
 
 struct abi_guest ig, ap;
+uint64_t irq_tsc_offset, irq_event;
 
 static void need(int result, const char *what)
 {
@@ -34,6 +35,8 @@ static void add_vcpu(struct abi_guest *guest, uint32_t index)
 	abi_real_mode(&vmcb, &state);
 	vmcb_set_FS_LIMIT(&vmcb, 0xffffffff);
 	vmcb_set_RFLAGS(&vmcb, 2);		/* interrupts off */
+	vmcb_set_TSC_OFFSET(&vmcb, irq_tsc_offset);
+	vmcb_set_EVENTINJ(&vmcb, index ? 0 : irq_event);
 	guest->vcpu = abi_call(&ig, ig.vm, SVMRT_VM_CREATE_VCPU, &vcpu, vcpu.error);
 	need(guest->vcpu, "CREATE_VCPU");
 	guest->run = mmap(NULL, SHARED, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);

@@ -21,6 +21,9 @@
 extern struct abi_guest ig;	/* vCPU 0 */
 extern struct abi_guest ap;	/* vCPU 1 of the same VM, if asked for */
 
+extern uint64_t irq_tsc_offset;	/* of vCPUs that irq_start makes */
+extern uint64_t irq_event;	/* EVENTINJ of vCPU 0 */
+
 /* `vcpus` of them; the second waits for SIPI. HLT waits, OUT goes to user space, VMMCALL stops. */
 void irq_start(int dev, int apics, int vcpus, const uint8_t *code, const uint8_t *end);
 void irq_vector(unsigned int vector, const uint8_t *code, const uint8_t *label);
