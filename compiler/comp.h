@@ -129,7 +129,13 @@ struct spec_msr {
 	uint8_t pass;			/* MSR_PASS_*: without an exit */
 	struct range range, pass_range;
 };
-struct spec_device { struct svmt_device device; uint64_t ports; struct range range; };
+
+struct spec_device {
+	struct svmt_device device;
+	const char *name;		/* of its drive or link, or NULL */
+	bool has_at, has_irq;		/* they are set, or the type sets them */
+	struct range range;
+};
 
 /* One per row of the exit code table, or one of its `rules`; `range` is where the spec has it. */
 struct spec_exit {
@@ -217,6 +223,9 @@ struct comp {
 	struct check_told *told;	/* what checks of vCPUs found so far */
 	struct spec spec;
 };
+
+/* Whether the guest has a PC's chipset. */
+bool spec_has_chipset(const struct spec *spec);
 
 /* Where the spec sets a save field, or where it names the profile that does. */
 const struct range *spec_field_range(const struct comp *c, const char *name);

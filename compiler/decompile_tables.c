@@ -5,6 +5,7 @@
 #include "decompile.h"
 #include "dump.h"
 #include "spec_tables.h"
+#include "svmt_device.h"
 
 static bool same_key(const struct svmrt_cpuid_row *a, const struct svmrt_cpuid_row *b)
 {
@@ -108,6 +109,21 @@ void decompile_msrs(struct decompile *d)
 	}
 }
 
+static void print_virtio(struct decompile *d, const struct svmt_device *v)
+{
+	char mac[18];
+
+	fprintf(d->out, "virtio: %s, at: 0x%" PRIx64 ", irq: %" PRIu32, svmt_device_word(v->type),
+		(uint64_t)v->at, v->irq);
+	if (v->type == SVMT_DEV_VIRTIO_BLK)
+		fprintf(d->out, ", drive: \"%s\"%s", svmt_device_name(d->view, v),
+			v->flags & SVMT_DEV_F_READ_ONLY ? ", read_only: true" : "");
+	if (v->type == SVMT_DEV_VIRTIO_NET)
+		fprintf(d->out, ", link: \"%s\"", svmt_device_name(d->view, v));
+	if (svmt_device_mac(v, mac))
+		fprintf(d->out, ", mac: \"%s\"", mac);
+}
+
 void decompile_devices(struct decompile *d)
 {
 	if (d->view->device_count)
@@ -115,11 +131,17 @@ void decompile_devices(struct decompile *d)
 	for (uint32_t i = 0; i < d->view->device_count; i++) {
 		const struct svmt_device *v = &d->view->devices[i];
 
+		fprintf(d->out, "  - { ");
 		if (v->type == SVMT_DEV_UART)
-			fprintf(d->out, "  - { uart: com%" PRIu32 ", at: 0x%" PRIx64
-				", irq: %" PRIu32 " }\n", v->index + 1, (uint64_t)v->at, v->irq);
+			fprintf(d->out, "uart: com%" PRIu32 ", at: 0x%" PRIx64 ", irq: %" PRIu32,
+				v->index + 1, (uint64_t)v->at, v->irq);
+		else if (svmt_is_virtio(v->type))
+			print_virtio(d, v);
+		else if (v->type == SVMT_DEV_CHIPSET_PC)
+			fprintf(d->out, "chipset: pc");
 		else
-			fprintf(d->out, "  - { debug_exit: 0x%" PRIx64 " }\n", (uint64_t)v->at);
+			fprintf(d->out, "%s: 0x%" PRIx64, svmt_device_key(v->type), (uint64_t)v->at);
+		fprintf(d->out, " }\n");
 	}
 }
 

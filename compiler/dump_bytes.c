@@ -64,7 +64,8 @@ static const struct member exit_members[] = {
 };
 static const struct member device_members[] = {
 	MEMBER(svmt_device, type), MEMBER(svmt_device, index), MEMBER(svmt_device, at),
-	MEMBER(svmt_device, irq), { NULL, 0, 0 },
+	MEMBER(svmt_device, irq), MEMBER(svmt_device, flags), MEMBER(svmt_device, mac),
+	MEMBER(svmt_device, name_page), { NULL, 0, 0 },
 };
 static const struct member vmsa_members[] = {
 	MEMBER(svmt_vmsa, page), MEMBER(svmt_vmsa, gpa), { NULL, 0, 0 },

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "dump.h"
+#include "svmt_device.h"
 #include "wide.h"
 
 static void add_hex(cJSON *object, const char *name, uint64_t value)
@@ -182,13 +183,22 @@ static void add_devices(cJSON *root, const struct svmt_view *view)
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		const struct svmt_device *d = &view->devices[i];
 		cJSON *row = add_row(list);
+		char mac[18];
 
-		cJSON_AddStringToObject(row, "type",
-					d->type == SVMT_DEV_UART ? "uart" : "debug_exit");
+		cJSON_AddStringToObject(row, "type", svmt_device_key(d->type));
+		if (svmt_device_word(d->type))
+			cJSON_AddStringToObject(row, "kind", svmt_device_word(d->type));
 		cJSON_AddNumberToObject(row, "index", d->index);
-		add_hex(row, "at", d->at);
+		if (d->type != SVMT_DEV_CHIPSET_PC)
+			add_hex(row, "at", d->at);
 		if (d->irq != SVMT_NO_IRQ)
 			cJSON_AddNumberToObject(row, "irq", d->irq);
+		if (svmt_has_name(d->type))
+			cJSON_AddStringToObject(row, "name", svmt_device_name(view, d));
+		if (d->type == SVMT_DEV_VIRTIO_BLK)
+			cJSON_AddBoolToObject(row, "read_only", d->flags & SVMT_DEV_F_READ_ONLY);
+		if (svmt_device_mac(d, mac))
+			cJSON_AddStringToObject(row, "mac", mac);
 	}
 }
 

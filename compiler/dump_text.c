@@ -4,6 +4,7 @@
 #include <string.h>
 #include "dump.h"
 #include "flags.h"
+#include "svmt_device.h"
 #include "wide.h"
 
 struct printer {
@@ -200,15 +201,16 @@ static void show_devices(FILE *out, const struct svmt_view *view)
 {
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		const struct svmt_device *d = &view->devices[i];
+		char title[64], mac[18];
 
-		if (d->type == SVMT_DEV_UART)
-			fprintf(out, "device uart com%" PRIu32 " at 0x%" PRIx64, d->index + 1,
-				(uint64_t)d->at);
-		else
-			fprintf(out, "device debug_exit at 0x%" PRIx64, (uint64_t)d->at);
+		svmt_device_title(view, d, title);
+		fprintf(out, "device %s", title);
+		if (d->type != SVMT_DEV_CHIPSET_PC)
+			fprintf(out, " at 0x%" PRIx64, (uint64_t)d->at);
 		if (d->irq != SVMT_NO_IRQ)
 			fprintf(out, " irq %" PRIu32, d->irq);
-		fprintf(out, "\n");
+		fprintf(out, "%s%s%s\n", d->flags & SVMT_DEV_F_READ_ONLY ? " read-only" : "",
+			svmt_device_mac(d, mac) ? " mac " : "", mac);
 	}
 }
 

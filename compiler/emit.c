@@ -82,8 +82,8 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	struct pool pool = { .arena = &c->arena };
 	struct svmt_features features = { 0 };
 	struct svmt_part parts[SVMT_MAX_SECTIONS];
-	const void *memory, *vcpus, *vmsas = NULL, *data;
-	uint64_t memory_bytes, vcpus_bytes, vmsas_bytes = 0, bytes;
+	const void *memory, *vcpus, *vmsas = NULL, *devices, *data;
+	uint64_t memory_bytes, vcpus_bytes, vmsas_bytes = 0, devices_bytes, bytes;
 	unsigned int count = 0;
 
 	require_features(c, &features);
@@ -91,6 +91,7 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	if (c->spec.launch.head.kind)
 		vmsas = emit_vmsas(c, &pool, &vmsas_bytes);
 	memory = emit_memory(c, &pool, &memory_bytes);
+	devices = emit_devices(c, &pool, &devices_bytes);
 	data = meta(c, &bytes);
 	add(parts, &count, SVMT_META, data, bytes);
 	add(parts, &count, SVMT_FEATURES, &features, sizeof(features));
@@ -105,8 +106,7 @@ int emit_template(struct comp *c, struct svmc_image *out)
 	add_filled(parts, &count, SVMT_MSRS, data, bytes);
 	data = emit_exits(c, &bytes);
 	add(parts, &count, SVMT_EXITS, data, bytes);
-	data = emit_devices(c, &bytes);
-	add_filled(parts, &count, SVMT_DEVICES, data, bytes);
+	add_filled(parts, &count, SVMT_DEVICES, devices, devices_bytes);
 	if (vmsas) {
 		add(parts, &count, SVMT_VMSA, vmsas, vmsas_bytes);
 		data = emit_launch(c, &bytes);

@@ -15,6 +15,6 @@ const void *emit_msrpm(struct comp *c, uint64_t *bytes);
 const void *emit_cpuid(struct comp *c, uint64_t *bytes);
 const void *emit_msrs(struct comp *c, uint64_t *bytes);
 const void *emit_exits(struct comp *c, uint64_t *bytes);
-const void *emit_devices(struct comp *c, uint64_t *bytes);
+const void *emit_devices(struct comp *c, struct pool *pool, uint64_t *bytes);
 
 #endif

@@ -137,12 +137,21 @@ const void *emit_exits(struct comp *c, uint64_t *bytes)
 	return rules;
 }
 
-const void *emit_devices(struct comp *c, uint64_t *bytes)
+const void *emit_devices(struct comp *c, struct pool *pool, uint64_t *bytes)
 {
 	struct svmt_device *rows = arena_alloc(&c->arena, c->spec.device_count * sizeof(*rows));
 
-	for (size_t i = 0; i < c->spec.device_count; i++)
-		rows[i] = c->spec.devices[i].device;
+	for (size_t i = 0; i < c->spec.device_count; i++) {
+		const struct spec_device *d = &c->spec.devices[i];
+		uint8_t *page;
+
+		rows[i] = d->device;
+		if (!d->name)
+			continue;
+		page = arena_alloc(&c->arena, SVMT_PAGE_BYTES);
+		memcpy(page, d->name, strlen(d->name));
+		rows[i].name_page = pool_add(pool, page);
+	}
 	*bytes = c->spec.device_count * sizeof(*rows);
 	return rows;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "dump.h"
 #include "facts.h"
+#include "svmt_device.h"
 
 void facts_add(struct facts *facts, const char *name, const char *meaning, const char *format, ...)
 {
@@ -177,14 +178,19 @@ void facts_devices(struct facts *facts, const struct svmt_view *view)
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		const struct svmt_device *d = &view->devices[i];
 		const char *name, *irq = "none";
+		char title[64], mac[18];
 
-		if (d->type == SVMT_DEV_UART)
-			name = arena_printf(facts->arena, "uart com%" PRIu32, d->index + 1);
-		else	/* several have no names; their place among the devices tells them apart */
-			name = arena_printf(facts->arena, "device %" PRIu32 ", debug_exit", i);
+		svmt_device_title(view, d, title);
+		name = arena_printf(facts->arena, "%s", title);
+		/* Several may have one title; their place among the devices tells them apart. */
+		if (d->type != SVMT_DEV_UART && d->type != SVMT_DEV_CHIPSET_PC &&
+		    !svmt_has_name(d->type))
+			name = arena_printf(facts->arena, "device %" PRIu32 ", %s", i, title);
 		if (d->irq != SVMT_NO_IRQ)
 			irq = arena_printf(facts->arena, "%" PRIu32, d->irq);
-		facts_add(facts, name, "", "at 0x%" PRIx64 ", irq %s", (uint64_t)d->at, irq);
+		facts_add(facts, name, "", "at 0x%" PRIx64 ", irq %s%s%s%s", (uint64_t)d->at, irq,
+			  d->flags & SVMT_DEV_F_READ_ONLY ? ", read-only" : "",
+			  svmt_device_mac(d, mac) ? ", mac " : "", mac);
 	}
 }
 

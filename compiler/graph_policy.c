@@ -8,6 +8,7 @@
 #include <string.h>
 #include "dump.h"
 #include "graph.h"
+#include "svmt_device.h"
 
 #define WIDTH 640
 #define NAMES_X 256
@@ -173,20 +174,21 @@ static int draw_devices(struct canvas *c, const struct svmt_view *view, int y)
 {
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		const struct svmt_device *d = &view->devices[i];
+		const char *kind = svmt_is_virtio(d->type) ? "address" : "port";
+		char title[64];
 
+		svmt_device_title(view, d, title);
 		canvas_box(c, 0, y, WIDTH, 26, "device");
-		if (d->type == SVMT_DEV_UART)
-			canvas_text(c, 12, y + 17, "bold", "start", "uart com%" PRIu32,
-				    d->index + 1);
-		else
-			canvas_text(c, 12, y + 17, "bold", "start", "%s",
-				    d->type == SVMT_DEV_DEBUG_EXIT ? "debug_exit" : "device");
-		if (d->irq == SVMT_NO_IRQ)
-			canvas_text(c, NAMES_X, y + 17, "", "start", "port 0x%" PRIx64,
+		canvas_text(c, 12, y + 17, "bold", "start", "%s", title);
+		if (d->type == SVMT_DEV_CHIPSET_PC)
+			canvas_text(c, NAMES_X, y + 17, "", "start", "interrupt controllers, timers, "
+				    "clock, ACPI");
+		else if (d->irq == SVMT_NO_IRQ)
+			canvas_text(c, NAMES_X, y + 17, "", "start", "%s 0x%" PRIx64, kind,
 				    (uint64_t)d->at);
 		else
-			canvas_text(c, NAMES_X, y + 17, "", "start", "port 0x%" PRIx64
-				    ", irq %" PRIu32, (uint64_t)d->at, d->irq);
+			canvas_text(c, NAMES_X, y + 17, "", "start", "%s 0x%" PRIx64 ", irq %" PRIu32,
+				    kind, (uint64_t)d->at, d->irq);
 		y += 32;
 	}
 	return y;

@@ -22,8 +22,19 @@ static const struct map {
 	{ "vcpus", &vcpus_keys, NULL }, { "vcpus_item", &vcpus_item_keys, NULL },
 	{ "cpuid", &cpuid_keys, NULL }, { "cpuid_row", &cpuid_row_keys, NULL },
 	{ "msr", &msr_row_keys, NULL },
-	{ "device", &device_keys, "{\"oneOf\":[{\"required\":[\"uart\"]},"
-		"{\"required\":[\"debug_exit\"],\"maxProperties\":1}]}" },
+	{ "device", &device_keys, "{\"oneOf\":[{\"required\":[\"uart\"],\"propertyNames\":"
+		"{\"enum\":[\"uart\",\"at\",\"irq\"]},\"properties\":{\"at\":{\"$ref\":\"#/$defs/number16\"}}},"
+		"{\"required\":[\"debug_exit\"],\"maxProperties\":1},"
+		"{\"required\":[\"debug_console\"],\"maxProperties\":1},"
+		"{\"required\":[\"fw_cfg\"],\"maxProperties\":1},"
+		"{\"required\":[\"chipset\"],\"maxProperties\":1},"
+		"{\"required\":[\"virtio\"],\"properties\":{\"virtio\":{\"enum\":[\"console\",\"rng\"]}},"
+		"\"propertyNames\":{\"enum\":[\"virtio\",\"at\",\"irq\"]}},"
+		"{\"required\":[\"virtio\",\"drive\"],\"properties\":{\"virtio\":{\"const\":\"blk\"}},"
+		"\"propertyNames\":{\"enum\":[\"virtio\",\"at\",\"irq\",\"drive\",\"read_only\"]}},"
+		"{\"required\":[\"virtio\",\"link\"],\"properties\":{\"virtio\":{\"const\":\"net\"}},"
+		"\"propertyNames\":{\"enum\":[\"virtio\",\"at\",\"irq\",\"link\",\"mac\"]}},"
+		"{\"required\":[\"virtio\"],\"properties\":{\"virtio\":{\"$ref\":\"#/$defs/variable\"}}}]}" },
 	{ "exit", &exit_keys, NULL }, { "exit_rule", &exit_rule_keys, NULL },
 	{ "page_tables", &page_tables_keys, NULL }, { "page_map", &page_map_keys, NULL },
 	{ "gdt", &gdt_keys, NULL },

@@ -19,6 +19,10 @@
 #define HEX(digits) "{\"type\":[\"string\",\"integer\"],\"pattern\":" \
 	"\"^([ \\\\t\\\\n]*[0-9a-fA-F]){" digits "}[ \\\\t\\\\n]*$|\\\\$\\\\(\"}"
 
+/* What svmrund is told of at vm.create; a name of digits only is an integer to YAML. */
+#define HOST_NAME "{\"type\":[\"string\",\"integer\"],\"minimum\":0,\"maxLength\":31,\"pattern\":" \
+	"\"^[0-9A-Za-z][0-9A-Za-z._-]*$|\\\\$\\\\(\"}"
+
 /* `shape` is the name of a definition, or JSON text when it begins with a brace. */
 static const struct {
 	const char *map, *key, *shape;
@@ -88,7 +92,15 @@ static const struct {
 	{ "msr", "read", NUMBERS("{\"const\":\"gp\"}") },
 	{ "msr", "write", WORDS("\"gp\",\"ignore\",\"store\"") },
 	{ "device", "uart", WORDS("\"com1\",\"com2\",\"com3\",\"com4\"") },
-	{ "device", "debug_exit", "number16" }, { "device", "at", "number16" },
+	{ "device", "debug_exit", "number16" }, { "device", "debug_console", "number16" },
+	{ "device", "fw_cfg", "number16" }, { "device", "chipset", WORDS("\"pc\"") },
+	{ "device", "virtio", WORDS("\"console\",\"blk\",\"rng\",\"net\"") },
+	{ "device", "drive", HOST_NAME }, { "device", "link", HOST_NAME },
+	{ "device", "read_only", WORDS("true,false,\"true\",\"false\"") },
+	/* YAML 1.1 editors see a number of base 60 where all digits are decimal. */
+	{ "device", "mac", "{\"type\":[\"string\",\"integer\"],\"pattern\":"
+		"\"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$|\\\\$\\\\(\"}" },
+	{ "device", "at", "size" },
 	{ "device", "irq", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":23},"
 		"{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}" },
 	{ "exit", "do", "action" }, { "exit", "event", "event_class" },

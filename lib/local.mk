@@ -6,7 +6,10 @@ libsvmkit_common_a_SOURCES = \
 	lib/junit.c lib/junit.h \
 	lib/suggest.c lib/suggest.h \
 	lib/svmt_check.c lib/svmt_check.h \
+	lib/pc.h \
+	lib/svmt_check_devices.c \
 	lib/svmt_check_launch.c \
+	lib/svmt_device.c lib/svmt_device.h \
 	lib/svmt_digest.c lib/svmt_digest.h \
 	lib/svmt_read.c lib/svmt_read.h \
 	lib/svmt_write.c lib/svmt_write.h \

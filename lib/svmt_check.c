@@ -394,34 +394,6 @@ static int check_exits(struct svmt_view *view, const struct svmt_section *row,
 	return 0;
 }
 
-static int check_devices(struct svmt_view *view, const struct svmt_section *row,
-			 struct svmt_error *error)
-{
-	if (count_rows(row, sizeof(struct svmt_device), SVMT_MAX_ROWS, &view->device_count, error))
-		return -1;
-	view->devices = (const void *)(view->image + row->offset);
-	for (uint32_t i = 0; i < view->device_count; i++) {
-		const struct svmt_device *d = &view->devices[i];
-		const uint64_t at = row->offset + i * sizeof(*d);
-
-		if (d->type != SVMT_DEV_UART && d->type != SVMT_DEV_DEBUG_EXIT)
-			return svmt_fail(error, at,
-					 "device %" PRIu32 " is of the unknown type %" PRIu32
-					 "; install a newer svmkit",
-					 i, d->type);
-		if (d->at > 0xffff)
-			return svmt_fail(error, at + offsetof(struct svmt_device, at),
-					 "device %" PRIu32 " is at 0x%" PRIx64
-					 ", which is not a port",
-					 i, (uint64_t)d->at);
-		if (d->reserved[0] || d->reserved[1] || d->reserved[2])
-			return svmt_fail(error, at + offsetof(struct svmt_device, reserved),
-					 "device %" PRIu32 " has reserved bytes that are not zero",
-					 i);
-	}
-	return 0;
-}
-
 static const struct {
 	const char *name;
 	int (*check)(struct svmt_view *view, const struct svmt_section *row,
@@ -436,7 +408,7 @@ static const struct {
 	[SVMT_CPUID] = { "CPUID", check_cpuid },
 	[SVMT_MSRS] = { "MSRS", check_msrs },
 	[SVMT_EXITS] = { "EXITS", check_exits },
-	[SVMT_DEVICES] = { "DEVICES", check_devices },
+	[SVMT_DEVICES] = { "DEVICES", svmt_check_devices },
 	[SVMT_EXPECT] = { "EXPECT", check_expect },
 	[SVMT_VMSA] = { "VMSA", svmt_check_vmsa },
 	[SVMT_LAUNCH] = { "LAUNCH", svmt_check_launch },

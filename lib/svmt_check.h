@@ -24,6 +24,11 @@ int svmt_check_launch(struct svmt_view *view, const struct svmt_section *row,
 		      struct svmt_error *error);
 int svmt_check_confidential(const struct svmt_view *view, struct svmt_error *error);
 
+/* The devices, and their places once all sections were read. */
+int svmt_check_devices(struct svmt_view *view, const struct svmt_section *row,
+		       struct svmt_error *error);
+int svmt_check_device_places(const struct svmt_view *view, struct svmt_error *error);
+
 /* Name of a section type ("MEMORY"), or NULL. */
 const char *svmt_section_name(uint32_t type);
 

@@ -183,7 +183,8 @@ static int check_contents(struct svmt_view *view, struct svmt_error *error)
 		if (!(seen & 1ULL << needed[i]))
 			return svmt_fail(error, sizeof(struct svmt_header), "section %s is missing",
 					 svmt_section_name(needed[i]));
-	return svmt_check_confidential(view, error);
+	return svmt_check_device_places(view, error) || svmt_check_confidential(view, error) ?
+		-1 : 0;
 }
 
 static int open_view(struct svmt_view *view, const void *image, uint64_t bytes, bool sealed,

@@ -18,6 +18,7 @@
 #define SVMT_MAX_VCPUS 255u
 #define SVMT_MAX_REGIONS 65536u
 #define SVMT_MAX_ROWS 65536u
+#define SVMT_MAX_DEVICES 64u
 
 struct svmt_header {
 	__u8 magic[4];
@@ -97,16 +98,28 @@ struct svmt_vcpu {
 };
 #define SVMT_ZERO_PAGE 0xffffffffu
 
-enum svmt_device_type { SVMT_DEV_UART = 1, SVMT_DEV_DEBUG_EXIT = 2 };
+/* A virtio device is virtio-mmio, version 2 of the registers, and needs the chipset. */
+enum svmt_device_type {
+	SVMT_DEV_UART = 1, SVMT_DEV_DEBUG_EXIT = 2, SVMT_DEV_CHIPSET_PC = 3,
+	SVMT_DEV_DEBUG_CONSOLE = 4, SVMT_DEV_FW_CFG = 5, SVMT_DEV_VIRTIO_CONSOLE = 6,
+	SVMT_DEV_VIRTIO_BLK = 7, SVMT_DEV_VIRTIO_RNG = 8, SVMT_DEV_VIRTIO_NET = 9,
+};
 
 struct svmt_device {
 	__u32 type;		/* enum svmt_device_type */
 	__u32 index;		/* of its type: com1 is 0 */
-	__u64 at;		/* first port */
-	__u32 irq;		/* or SVMT_NO_IRQ */
-	__u32 reserved[3];
+	__u64 at;		/* first port; virtio: gpa of the registers; chipset: 0 */
+	__u32 irq;		/* input of the I/O APIC, or SVMT_NO_IRQ */
+	__u16 flags;		/* SVMT_DEV_F_* */
+	__u8 mac[6];		/* VIRTIO_NET; zero: svmrund makes one for each VM */
+	__u32 name_page;	/* VIRTIO_BLK, VIRTIO_NET: pool number of the drive's or link's name */
 };
 #define SVMT_NO_IRQ 0xffffffffu
+#define SVMT_IRQS 24u			/* inputs of the I/O APIC */
+#define SVMT_DEV_F_READ_ONLY 1u		/* VIRTIO_BLK */
+#define SVMT_VIRTIO_BYTES 4096u		/* of guest memory that a virtio device's registers take */
+/* A name's page: letters, digits, `-`, `_` and `.`, the first a letter or digit; then zeroes. */
+#define SVMT_NAME_MAX 31u
 
 /* Confidential templates: the vCPU's registers are here; its VMCB has the control area only. */
 struct svmt_vmsa {
@@ -151,6 +164,7 @@ enum svmt_page_type {
 
 _Static_assert(sizeof(struct svmt_header) == 128, "header");
 _Static_assert(sizeof(struct svmt_section) == 32, "section table row");
+_Static_assert(sizeof(struct svmt_device) == 32, "device row");
 _Static_assert(sizeof(struct svmt_vmsa) == 16, "VMSA row");
 _Static_assert(sizeof(struct svmt_launch) == 80, "head of LAUNCH");
 _Static_assert(sizeof(struct svmt_launch_row) == 24, "launch row");

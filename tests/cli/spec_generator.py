@@ -127,10 +127,25 @@ def tables(r):
     return text
 
 
+def virtio(r):
+    rows = ["{ virtio: console }"] * r.randint(0, 2) + ["{ virtio: rng, irq: 9 }"] * r.randint(0, 1)
+    rows += ["{ virtio: blk, drive: %s%s }" % (name, r.choice(["", ", read_only: true", ", at: 0xe%07x" % (i << 12)]))
+             for i, name in enumerate(r.sample(["root", "1", "a.img", "b_c-d"], r.randint(0, 3)))]
+    rows += ["{ virtio: net, link: %s%s }" % (name, r.choice(["", ", mac: 02:00:00:00:00:1F", ", irq: 23"]))
+             for name in r.sample(["lan", "wan"], r.randint(0, 2))]
+    return rows
+
+
 def devices(r):
     rows = ["{ uart: %s }" % com for com in r.sample(["com1", "com2"], r.randint(0, 2))]
-    rows += ["{ uart: com3, at: 0x1000, irq: %d }" % r.randint(0, 23)] * r.randint(0, 1)
     rows += ["{ debug_exit: 0xf4 }"] * r.randint(0, 1)
+    rows += ["{ debug_console: 0xe9 }"] * r.randint(0, 1)
+    rows += ["{ fw_cfg: 0x510 }"] * r.randint(0, 1)
+    if r.random() < 0.5:
+        rows += ["{ uart: com3, at: 0x1000, irq: %d }" % r.randint(0, 23)] * r.randint(0, 1)
+    else:
+        rows += ["{ chipset: pc }"] + virtio(r)
+        r.shuffle(rows)
     return "devices: [%s]\n" % ", ".join(rows)
 
 

@@ -29,7 +29,7 @@ struct contents {
 	struct svmrt_cpuid_row cpuid[3];
 	struct svmrt_msr_row msrs[2];
 	struct svmrt_exit_rule exits[6];
-	struct svmt_device devices[2];
+	struct svmt_device devices[5];
 };
 
 /* A template that uses every section and every kind of row. */
@@ -70,10 +70,16 @@ static struct contents good(void)
 		.devices = {
 			{ .type = SVMT_DEV_UART, .at = 0x3f8, .irq = 4 },
 			{ .type = SVMT_DEV_DEBUG_EXIT, .at = 0xf4, .irq = SVMT_NO_IRQ },
+			{ .type = SVMT_DEV_CHIPSET_PC, .irq = SVMT_NO_IRQ },
+			{ .type = SVMT_DEV_VIRTIO_BLK, .at = 0xd0000000, .irq = 5, .name_page = 2,
+			  .flags = SVMT_DEV_F_READ_ONLY },
+			{ .type = SVMT_DEV_VIRTIO_NET, .at = 0xd0001000, .irq = 6, .name_page = 2,
+			  .mac = { 2, 0, 0, 0, 0, 1 } },
 		},
 	};
 
-	memset(c.blob, 0x5a, sizeof(c.blob));
+	memset(c.blob, 0x5a, 2 * 4096);
+	memcpy(c.blob + 2 * 4096, "root", 4);
 	return c;
 }
 
@@ -140,7 +146,7 @@ static void what_is_written_is_read_back(void **state)
 	assert_memory_equal(view.msrs, c.msrs, sizeof(c.msrs));
 	assert_int_equal(view.exit_count, 6);
 	assert_memory_equal(view.exits, c.exits, sizeof(c.exits));
-	assert_int_equal(view.device_count, 2);
+	assert_int_equal(view.device_count, 5);
 	assert_memory_equal(view.devices, c.devices, sizeof(c.devices));
 	assert_int_equal(view.expect_bytes, 2);
 	assert_ptr_equal(svmt_blob_page(&view, 1), view.blob + 4096);
@@ -361,7 +367,36 @@ static void a_row_that_breaks_a_rule_is_refused(void **state)
 	BROKEN(c.exits[5].access = SVMRT_ON_READ);
 	BROKEN(c.devices[0].type = 0);
 	BROKEN(c.devices[0].at = 0x10000);
-	BROKEN(c.devices[1].reserved[2] = 1);
+	BROKEN(c.devices[0].at = 0xfff9);
+	BROKEN(c.devices[0].index = 4);
+	BROKEN(c.devices[0].flags = SVMT_DEV_F_READ_ONLY);
+	BROKEN(c.devices[0].irq = SVMT_IRQS);
+	BROKEN(c.devices[1].at = 0x3fc);
+	BROKEN(c.devices[1].irq = 4);
+	BROKEN(c.devices[1].index = 1);
+	BROKEN(c.devices[1].name_page = 1);
+	BROKEN(c.devices[2].at = 1);
+	BROKEN(c.devices[2].irq = 0);
+	BROKEN(c.devices[2].type = SVMT_DEV_DEBUG_CONSOLE; c.devices[2].at = 0xe9);
+	BROKEN(c.devices[3].at = 0xd0000800);
+	BROKEN(c.devices[3].at = 1ULL << 52);
+	BROKEN(c.devices[3].at = 0);
+	BROKEN(c.devices[3].at = 0xfee00000);
+	BROKEN(c.devices[3].at = c.devices[4].at);
+	BROKEN(c.devices[3].irq = SVMT_NO_IRQ);
+	BROKEN(c.devices[3].irq = SVMT_IRQS);
+	BROKEN(c.devices[3].index = 1);
+	BROKEN(c.devices[3].flags = 2);
+	BROKEN(c.devices[3].mac[5] = 1);
+	BROKEN(c.devices[3].name_page = 3);
+	BROKEN(c.devices[3].name_page = 0);
+	BROKEN(c.blob[2 * 4096] = 0);
+	BROKEN(c.blob[2 * 4096] = '-');
+	BROKEN(c.blob[2 * 4096 + 3] = '/');
+	BROKEN(c.blob[2 * 4096 + 4095] = 1);
+	BROKEN(memset(c.blob + 2 * 4096, 'a', 32));
+	BROKEN(c.devices[4].mac[0] = 1);
+	BROKEN(c.devices[4].type = 10);
 #undef BROKEN
 }
 
