@@ -40,6 +40,8 @@ void svmrt_intercepts_update(struct svmrt_vcpu *vcpu)
 	memcpy(words, vcpu->intercepts, sizeof(words));
 	if (!vcpu->dr_live || flags)
 		words[1] = ~0u;
+	if (!vcpu->xcr0_live)
+		words[0] |= SVMRT_CR4_WRITE;
 	if (flags & SVMRT_DEBUG_STEP)
 		words[2] |= ~(BIT(2) | BIT(9));	/* the effect of these two is undefined */
 	if (flags & SVMRT_DEBUG_BREAK)

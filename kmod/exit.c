@@ -16,6 +16,7 @@
 #include "mode.h"
 #include "policy.h"
 
+#define CODE_CR4_WRITE 0x14
 #define SLOT_DB 0x41
 #define SLOT_BP 0x43
 #define SLOT_OF 0x44
@@ -406,7 +407,8 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 		vcpu->populate_write = vmcb_get_EXITINFO1(vcpu->vmcb) & 2;
 		return SVMRT_LEAVE_POPULATE;
 	default:
-		if (code - 0x20 < 0x20 && svmrt_state_wants_debug(vcpu, code))
+		if ((code - 0x20 < 0x20 && svmrt_state_wants_debug(vcpu, code)) ||
+		    (code == CODE_CR4_WRITE && svmrt_state_wants_xcr0(vcpu)))
 			return SVMRT_LEAVE_RESCHED;	/* the next slice loads them */
 		return by_policy(vcpu, code);
 	}

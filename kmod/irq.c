@@ -150,7 +150,7 @@ static void init_state(struct svmrt_vcpu *vcpu)
 	vcpu->gpr[2] = row ? row->set[0] : 0;	/* EDX: family, model, stepping */
 	for (i = 0; i < 4; i++)
 		vcpu->dr[i] = 0;
-	svmrt_state_init_debug(vcpu);
+	svmrt_state_init_lazy(vcpu);
 }
 
 void svmrt_irq_process(struct svmrt_vcpu *vcpu)

@@ -38,8 +38,9 @@ static void load_xstate(struct svmrt_vcpu *vcpu)
 	/* With the host's XCR0, so that components which the guest switched off survive too. */
 	asm volatile("xrstor64 (%0)" : : "r" (vcpu->xstate), "a" ((u32)svmrt_guest_xcr0),
 		     "d" ((u32)(svmrt_guest_xcr0 >> 32)) : "memory");
-	if (vcpu->xcr0 != svmrt_host_xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	vcpu->xcr0_loaded = vcpu->xcr0_live ? vcpu->xcr0 : svmrt_host_xcr0;
+	if (vcpu->xcr0_loaded != svmrt_host_xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0_loaded);
 }
 
 static void save_xstate(struct svmrt_vcpu *vcpu)
@@ -48,7 +49,7 @@ static void save_xstate(struct svmrt_vcpu *vcpu)
 		asm volatile("fxsaveq (%0)" : : "r" (vcpu->xstate) : "memory");
 		return;
 	}
-	if (vcpu->xcr0 != svmrt_host_xcr0)
+	if (vcpu->xcr0_loaded != svmrt_host_xcr0)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, svmrt_host_xcr0);
 	asm volatile("xsave64 (%0)" : : "r" (vcpu->xstate), "a" ((u32)svmrt_guest_xcr0),
 		     "d" ((u32)(svmrt_guest_xcr0 >> 32)) : "memory");
@@ -56,8 +57,21 @@ static void save_xstate(struct svmrt_vcpu *vcpu)
 
 void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu)
 {
-	xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0);
+	xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0_loaded);
 	vcpu->stats.xcr0_restored++;
+}
+
+/*
+ * B5. Without CR4.OSXSAVE nothing shows a guest its XCR0 (XGETBV, XSAVE and VEX are #UD), so the host's
+ * stays loaded until the first MOV to CR4, which the module intercepts whatever the template says.
+ */
+bool svmrt_state_wants_xcr0(struct svmrt_vcpu *vcpu)
+{
+	if (vcpu->xcr0_live || vcpu->intercepts[0] & SVMRT_CR4_WRITE)
+		return false;
+	vcpu->xcr0_live = true;
+	svmrt_intercepts_update(vcpu);
+	return true;
 }
 
 /*
@@ -180,8 +194,10 @@ static u32 mxcsr_mask(void)
 	return mask ? mask : 0xffbf;
 }
 
-void svmrt_state_init_debug(struct svmrt_vcpu *vcpu)
+void svmrt_state_init_lazy(struct svmrt_vcpu *vcpu)
 {
+	vcpu->xcr0_live = !have_xsave() || vcpu->xcr0 == svmrt_host_xcr0 ||
+			  vmcb_get_CR4(vcpu->vmcb) & X86_CR4_OSXSAVE;
 	vcpu->dr_live = vcpu->dr[0] || vcpu->dr[1] || vcpu->dr[2] || vcpu->dr[3] ||
 			vmcb_get_DR7(vcpu->vmcb) & 0xff;
 	svmrt_intercepts_update(vcpu);
@@ -237,7 +253,7 @@ int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *sta
 		return -ENOMEM;
 	vcpu->xstate = PTR_ALIGN(vcpu->xstate_alloc, 64);
 	take_state(vcpu, state);
-	svmrt_state_init_debug(vcpu);
+	svmrt_state_init_lazy(vcpu);
 	return 0;
 }
 

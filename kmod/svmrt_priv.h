@@ -227,7 +227,8 @@ struct svmrt_vcpu {
 	u64 dr[4];
 	bool dr_live;			/* guest's DR0-3 are switched in every slice (state.c) */
 	bool dr_switched, dr_loaded;	/* in this slice: DR0-3 are not the host's; are the guest's */
-	u64 xcr0;
+	u64 xcr0, xcr0_loaded;		/* the guest's; this slice's */
+	bool xcr0_live;			/* the guest's is switched in every slice (state.c) */
 	u32 pkru;
 	void *xstate;			/* 64-byte aligned XSAVE or FXSAVE area */
 	void *xstate_alloc;
@@ -326,8 +327,11 @@ void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu);
 int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
 /* The same for a vCPU that has run; all or nothing. */
 int svmrt_state_import(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
-/* Which debug registers are switched and intercepted, from the guest's DR0-3 and DR7. */
-void svmrt_state_init_debug(struct svmrt_vcpu *vcpu);
+/* What is switched in every slice and what is intercepted until it is used: DR0-3, XCR0. */
+void svmrt_state_init_lazy(struct svmrt_vcpu *vcpu);
+/* Exit for MOV to CR4 that the template does not intercept: switch XCR0 from now on. */
+bool svmrt_state_wants_xcr0(struct svmrt_vcpu *vcpu);
+#define SVMRT_CR4_WRITE BIT(20)	/* in intercepts[0] */
 void svmrt_state_free(struct svmrt_vcpu *vcpu);
 void svmrt_state_export(const struct svmrt_vcpu *vcpu, struct svmrt_vcpu_state *state);
 

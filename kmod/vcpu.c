@@ -201,7 +201,7 @@ static int vcpu_set_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_set_image *
 		vcpu->halted = false;
 		vcpu->pending_event = 0;
 		vcpu->debug.user_exit = false;
-		svmrt_state_init_debug(vcpu);
+		svmrt_state_init_lazy(vcpu);
 	}
 	mutex_unlock(&vcpu->lock);
 out:

@@ -43,6 +43,9 @@ PROGRAM(raise_priority, 64, "mov $15, %eax; mov %rax, %cr8\n1: mov %cr8, %rbx; j
 /* DR7 enables none of them: QEMU 7.2 ends with SIGSEGV when VMRUN or #VMEXIT changes enabled ones. */
 PROGRAM(break_everywhere, 64, "mov %rbx, %dr0; mov %rbx, %dr1; mov %rbx, %dr2; mov %rbx, %dr3\n"
 	"1: out %al, $0x80; mov %dr2, %rax; cmp %rbx, %rax; je 1b; vmmcall");
+PROGRAM(xsave_on, 32, "mov %cr4, %edi; mov %edi, %eax; or $0x40000, %eax; mov %eax, %cr4\n"
+	"xor %ecx, %ecx; xgetbv; mov %eax, %ebx\n"
+	"mov %edi, %cr4; or $0x40000, %edi; mov %edi, %cr4; xgetbv; mov %eax, %esi; vmmcall");
 PROGRAM(set_xcr0, 64, "xor %ecx, %ecx; xor %edx, %edx; mov $7, %eax; xsetbv; vmmcall");
 
 static struct abi_guest g;
@@ -497,6 +500,23 @@ static uint64_t xcr0(void)
 	return (uint64_t)high << 32 | low;
 }
 
+/* Until a guest turns XSAVE on the host's XCR0 stays loaded; it must not find that. */
+static void guest_turns_xsave_on(void)
+{
+	static const struct svmrt_exit_rule rules[] = { VMMCALL_STOPS };
+	const uint64_t before = xcr0();
+	int reason;
+
+	START(xsave_on, FLAT32, rules);
+	reason = abi_run(&g);
+	abi_ok(reason == SVMRT_RUN_STOP && g.run->gpr[RBX] == 1 && g.run->gpr[RSI] == 1 && before != 1,
+	       "a guest that sets CR4.OSXSAVE finds its own XCR0 (reason %d, %#llx, %#llx; the host's is %#llx)",
+	       reason, (unsigned long long)g.run->gpr[RBX], (unsigned long long)g.run->gpr[RSI],
+	       (unsigned long long)before);
+	abi_ok(xcr0() == before && !exits(0x14), "and its MOV to CR4 was no exit of its own");
+	abi_stop(&g);
+}
+
 static void guest_sets_xcr0(void)
 {
 	static const struct svmrt_exit_rule rules[] = { VMMCALL_STOPS, RULE(0x8d, SVMRT_DO_SKIP) };
@@ -531,6 +551,7 @@ int main(void)
 	guest_runs_svm_instructions();
 	guest_raises_its_priority();
 	guest_sets_breakpoints();
+	guest_turns_xsave_on();
 	guest_sets_xcr0();
 	abi_info(dev, &info);
 	abi_ok(!info.vms && !info.pages && !info.cpus_claimed, "everything was given back");
