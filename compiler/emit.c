@@ -9,6 +9,7 @@
 #include <string.h>
 #include "emit.h"
 #include "emit_parts.h"
+#include "json_out.h"
 #include "svmfeatures.h"
 #include "profile.h"
 #include "svmt_write.h"
@@ -29,14 +30,19 @@ static const char *print_json(struct comp *c, cJSON *object, uint64_t *bytes)
 
 static const char *meta(struct comp *c, uint64_t *bytes)
 {
-	cJSON *object = cJSON_CreateObject();
+	struct json_out out = { 0 };
 	const char *text;
 
-	cJSON_AddStringToObject(object, "name", c->spec.name);
-	cJSON_AddNumberToObject(object, "svmspec", 1);
-	cJSON_AddStringToObject(object, "profile", c->spec.profile->name);
-	text = print_json(c, object, bytes);
-	cJSON_Delete(object);
+	JSON_OUT_LITERAL(&out, "{\"name\":");
+	json_out_string(&out, c->spec.name, strlen(c->spec.name));
+	JSON_OUT_LITERAL(&out, ",\"svmspec\":1,\"profile\":");
+	json_out_string(&out, c->spec.profile->name, strlen(c->spec.profile->name));
+	JSON_OUT_LITERAL(&out, "}");
+	if (out.failed)
+		longjmp(c->arena.out_of_memory, 1);
+	*bytes = out.length;
+	text = arena_copy(&c->arena, out.data, out.length);
+	json_out_free(&out);
 	return text;
 }
 

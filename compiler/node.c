@@ -8,7 +8,7 @@
 struct node *node_get(const struct node *map, const char *key)
 {
 	for (size_t i = 0; i < map->count; i++)
-		if (!strcmp(map->pairs[i].key->text, key))
+		if (text_is(map->pairs[i].key->text, key))
 			return map->pairs[i].value;
 	return NULL;
 }

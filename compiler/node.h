@@ -6,6 +6,7 @@
 #ifndef SVMC_NODE_H
 #define SVMC_NODE_H
 
+#include <string.h>
 #include "arena.h"
 #include "diag.h"
 
@@ -50,6 +51,12 @@ int source_given(struct arena *arena, struct diag *diag, const char *name, const
 
 /* Parse the one document of `source`. Returns its root, which is a map, or NULL after messages. */
 struct node *yaml_parse(struct arena *arena, struct diag *diag, const struct source *source);
+
+/* Whether two texts are equal. The first character decides most cases, without a call. */
+static inline bool text_is(const char *a, const char *b)
+{
+	return *a == *b && !strcmp(a, b);
+}
 
 /* Value of a key, or NULL. */
 struct node *node_get(const struct node *map, const char *key);

@@ -39,6 +39,17 @@ uint64_t profile_get(const struct profile *profile, const char *field)
 	return value;
 }
 
+/* A register of 64 bits that the register page holds, or NULL. */
+static __u64 *find_word(struct svmrt_vcpu_state *state, const char *name)
+{
+	for (unsigned int i = 0; i < 16; i++)
+		if (svmrt_gpr_name[i][1] == name[1] && !strcmp(svmrt_gpr_name[i], name))
+			return &state->gpr[i];
+	if (!strncmp(name, "dr", 2) && name[2] >= '0' && name[2] <= '3' && !name[3])
+		return &state->dr[name[2] - '0'];
+	return strcmp(name, "xcr0") ? NULL : &state->xcr0;
+}
+
 bool register_find(struct comp *c, const char *name, struct register_place *place)
 {
 	struct svmrt_vcpu_state *state = c->spec.state;
@@ -53,14 +64,8 @@ bool register_find(struct comp *c, const char *name, struct register_place *plac
 		/* Reserved ranges have no name in the language. */
 		return field->loaded_by != VMCB_BY_NOTHING;
 	}
-	for (unsigned int i = 0; i < 16; i++)
-		if (!strcmp(svmrt_gpr_name[i], name))
-			place->word = &state->gpr[i];
-	if (!strncmp(name, "dr", 2) && name[2] >= '0' && name[2] <= '3' && !name[3])
-		place->word = &state->dr[name[2] - '0'];
-	if (!strcmp(name, "xcr0"))
-		place->word = &state->xcr0;
-	for (size_t i = 0; fxsave_register(i); i++) {
+	place->word = find_word(state, name);
+	for (size_t i = 0; !place->word && fxsave_register(i); i++) {
 		const struct fxsave_register *reg = fxsave_register(i);
 
 		if (strcmp(reg->name, name))

@@ -103,7 +103,7 @@ static void unknown_key(struct comp *c, const struct node *key, const char *what
 static bool is_key(const char *name, const struct key *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(keys[i].name, name))
+		if (text_is(keys[i].name, name))
 			return true;
 	return false;
 }

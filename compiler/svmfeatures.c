@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Features by the tables' own words: "vGIF EDX[16]" names the bit, another row's "vGIF" the same
- * feature, "base" none; "SEV 8000_001F.EAX[1]" is a bit of another leaf, which a template cannot ask for.
- */
-#include <stdlib.h>
-#include <string.h>
+/* The features of the tables' rows, which the generated columns name by their bit. */
+#include <stdint.h>
 #include "events.h"
 #include "svmfeatures.h"
 #include "spec_tables.h"
@@ -13,36 +9,24 @@
 #define EDX_NRIPS (1u << 3)
 #define EDX_FLUSH_BY_ASID (1u << 6)
 
-/* Bit of "NAME EDX[n]" or "NAME 8000_000A.EDX[n]"; -1 when the text names none. */
-static int named_bit(const char *feature)
-{
-	const char *edx = strstr(feature, "EDX[");
+static const int8_t field_features[] = {
+#define FIELD_FEATURES(...) __VA_ARGS__,
+#include <svmkit/features.def>
+};
 
-	if (!edx || (edx > feature && edx[-1] == '.' &&
-		     (edx - feature < 10 || memcmp(edx - 10, "8000_000A.", 10))))
-		return -1;
-	return atoi(edx + 4);
+static const int8_t intercept_features[] = {
+#define INTERCEPT_FEATURES(...) __VA_ARGS__,
+#include <svmkit/features.def>
+};
+
+int field_feature(const struct vmcb_field_info *field)
+{
+	return field_features[field - vmcb_fields];
 }
 
-static bool same_word(const char *a, const char *b)
+int intercept_feature(const struct svm_intercept_info *intercept)
 {
-	const size_t length = strcspn(a, " ");
-
-	return length == strcspn(b, " ") && !memcmp(a, b, length);
-}
-
-int feature_bit(const char *feature)
-{
-	if (!*feature || !strncmp(feature, "base", 4) || !strcmp(feature, "RDTSCP") ||
-	    !strcmp(feature, "XSAVE") || !strcmp(feature, "CET_SS"))
-		return FEATURE_NONE;
-	if (named_bit(feature) >= 0)
-		return named_bit(feature);
-	for (size_t i = 0; i < vmcb_field_count; i++)
-		if (same_word(feature, vmcb_fields[i].feature) &&
-		    named_bit(vmcb_fields[i].feature) >= 0)
-			return named_bit(vmcb_fields[i].feature);
-	return FEATURE_UNKNOWN;
+	return intercept_features[intercept - svm_intercepts];
 }
 
 bool field_is_zero(const struct svmk_vmcb *vmcb, const struct vmcb_field_info *field)
@@ -57,11 +41,6 @@ bool field_is_zero(const struct svmk_vmcb *vmcb, const struct vmcb_field_info *f
 	return true;
 }
 
-static uint32_t mask(int bit)
-{
-	return bit >= 0 && bit < 32 ? 1u << bit : 0;
-}
-
 uint32_t features_of_vmcb(const struct comp *c)
 {
 	const struct svmk_vmcb *vmcb = c->spec.vmcb;
@@ -69,13 +48,15 @@ uint32_t features_of_vmcb(const struct comp *c)
 	uint32_t bits = EDX_NPT;
 
 	for (size_t i = 0; i < svm_intercept_count; i++)
-		if (vmcb_get_intercepts(vmcb, svm_intercepts[i].word) & 1u << svm_intercepts[i].bit)
-			bits |= mask(feature_bit(svm_intercepts[i].feature));
+		if (intercept_features[i] >= 0 &&
+		    vmcb_get_intercepts(vmcb, svm_intercepts[i].word) & 1u << svm_intercepts[i].bit)
+			bits |= 1u << intercept_features[i];
 	for (size_t i = 0; i < vmcb_field_count; i++) {
 		const struct vmcb_field_info *f = &vmcb_fields[i];
 
-		if ((control_takes_field(f) || vcpus_take_field(f)) && !field_is_zero(vmcb, f))
-			bits |= mask(feature_bit(f->feature));
+		if (field_features[i] >= 0 && !field_is_zero(vmcb, f) &&
+		    (control_takes_field(f) || vcpus_take_field(f)))
+			bits |= 1u << field_features[i];
 	}
 	if (tlb == 3 || tlb == 7)
 		bits |= EDX_FLUSH_BY_ASID;

@@ -7,8 +7,9 @@
 
 enum { FEATURE_NONE = -1, FEATURE_UNKNOWN = -2 };
 
-/* Bit of EDX that the `feature` text of a table row names, or one of the above. */
-int feature_bit(const char *feature);
+/* Bit of EDX that a row of the tables needs, or one of the above. */
+int field_feature(const struct vmcb_field_info *field);
+int intercept_feature(const struct svm_intercept_info *intercept);
 
 /* Bits that the selected set's VMCB needs. */
 uint32_t features_of_vmcb(const struct comp *c);

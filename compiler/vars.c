@@ -156,7 +156,8 @@ static void expand_scalar(struct expander *e, struct node *node)
 	char *out = NULL;
 	size_t used = 0, capacity = 0;
 
-	if (node->substituted || !strstr(node->text, "$("))
+	if (node->substituted || !memchr(node->text, '$', node->text_bytes) ||
+	    !strstr(node->text, "$("))
 		return;
 	node->substituted = true;
 	for (size_t at = 0; at <= node->text_bytes;) {

@@ -58,10 +58,14 @@ void memory_read(const struct spec *spec, uint64_t gpa, void *into, uint64_t byt
 	memset(into, 0, (size_t)bytes);
 	for (size_t i = 0; i < spec->content_count; i++) {
 		const struct spec_contents *x = &spec->contents[i];
+		/* Where the contents begin in what is read, and the other way round. */
+		const uint64_t skip = gpa < x->gpa ? x->gpa - gpa : 0;
+		const uint64_t from = gpa < x->gpa ? 0 : gpa - x->gpa;
 
-		for (uint64_t j = 0; j < bytes; j++)
-			if (gpa + j >= x->gpa && gpa + j - x->gpa < x->data_bytes)
-				out[j] = x->data[gpa + j - x->gpa];
+		if (skip < bytes && from < x->data_bytes)
+			memcpy(out + skip, x->data + from, (size_t)(
+			       bytes - skip < x->data_bytes - from ? bytes - skip :
+			       x->data_bytes - from));
 	}
 }
 

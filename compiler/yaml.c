@@ -97,7 +97,8 @@ static bool add_weight(struct reader *r, uint64_t weight, const struct range *ra
 static void add_pair(struct reader *r, struct node *map, struct node *key, struct node *value)
 {
 	for (size_t i = 0; i < map->count; i++) {
-		if (strcmp(map->pairs[i].key->text, key->text))
+		if (map->pairs[i].key->text_bytes != key->text_bytes ||
+		    !text_is(map->pairs[i].key->text, key->text))
 			continue;
 		diag_error(r->diag, &key->range, "the key %s is there twice; remove one",
 			   node_quote(r->arena, key));

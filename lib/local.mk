@@ -30,7 +30,8 @@ EXTRA_DIST += tools/gen-tables.py \
 	include/svmkit/facts/vmcb_control.csv \
 	include/svmkit/facts/vmcb_save.csv include/svmkit/facts/vmsa.csv \
 	include/svmkit/facts/snp_profiles.csv include/svmkit/facts/snp_launch.csv \
-	include/svmkit/facts/igvm.csv
+	include/svmkit/facts/igvm.csv \
+	include/svmkit/features.def include/svmkit/name_slots.def
 
 SCRIPT_TESTS += tests/cli/kernel_header.bats
 EXTRA_DIST += tests/unit/kernel_header.py

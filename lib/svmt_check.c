@@ -332,6 +332,8 @@ static int check_range(const struct svmrt_exit_rule *r, uint64_t at, struct svmt
 	const uint32_t allowed = r->code == SVM_EXIT_CODE_CPUID ? SVMRT_ON_READ :
 							     SVMRT_ON_READ | SVMRT_ON_WRITE;
 
+	if (!(r->reserved | r->access | r->first | r->last | r->value))
+		return 0;	/* as are most: for all of the code */
 	if (r->reserved || r->access & ~allowed || (r->access && !highest_of(r->code)))
 		return svmt_fail(error, at + offsetof(struct svmrt_exit_rule, access),
 				 "exit 0x%" PRIx64 " has no finer rules for access %" PRIu32,

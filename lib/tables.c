@@ -76,12 +76,6 @@ const char *const svmrt_gpr_name[16] = {
 	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 };
 
-/* As strcmp() == 0, but two characters decide in most cases, without a call. */
-static bool same_name(const char *a, const char *b)
-{
-	return a[0] == b[0] && a[0] && a[1] == b[1] && !strcmp(a, b);
-}
-
 /* Number of the first row of the save area; the control area's are before it. */
 enum {
 #define VMCB_CONTROL(offset, bytes, hi, lo, NAME, ...) CONTROL_ROW_##NAME,
@@ -90,30 +84,75 @@ enum {
 	FIRST_SAVE_ROW
 };
 
+static const uint16_t control_slots[] = {
+#define CONTROL_SLOTS(...) __VA_ARGS__,
+#include <svmkit/name_slots.def>
+};
+static const uint16_t save_slots[] = {
+#define SAVE_SLOTS(...) __VA_ARGS__,
+#include <svmkit/name_slots.def>
+};
+static const uint16_t intercept_slots[] = {
+#define INTERCEPT_SLOTS(...) __VA_ARGS__,
+#include <svmkit/name_slots.def>
+};
+static const uint16_t exit_slots[] = {
+#define EXIT_SLOTS(...) __VA_ARGS__,
+#include <svmkit/name_slots.def>
+};
+
+/*
+ * The row that has the name, or NULL: rows are of `row_bytes`, begin with their name, and are found
+ * through `count` slots, a power of two. A table is at most half full, so the search ends.
+ */
+static const void *find_row(const char *name, const uint16_t *slots, size_t count, const void *rows,
+			    size_t row_bytes)
+{
+	uint32_t hash = 0;
+
+	for (const char *p = name; *p; p++)
+		hash = hash * 31 + (unsigned char)*p;
+	for (size_t at = hash & (count - 1); slots[at]; at = (at + 1) & (count - 1)) {
+		const char *row = (const char *)rows + (slots[at] - 1u) * row_bytes;
+
+		if (!strcmp(*(const char *const *)(const void *)row, name))
+			return row;
+	}
+	return NULL;
+}
+
+#define FIND_ROW(name, slots, rows) find_row(name, slots, ARRAY_SIZE(slots), rows, sizeof(*(rows)))
+
 const struct vmcb_field_info *vmcb_field_find(const char *name, bool save)
 {
-	const size_t end = save ? vmcb_field_count : FIRST_SAVE_ROW;
-
-	for (size_t i = save ? FIRST_SAVE_ROW : 0; i < end; i++)
-		if (same_name(vmcb_fields[i].name, name))
-			return &vmcb_fields[i];
-	return NULL;
+	return save ? FIND_ROW(name, save_slots, vmcb_fields + FIRST_SAVE_ROW)
+		    : FIND_ROW(name, control_slots, vmcb_fields);
 }
 
 const struct svm_intercept_info *svm_intercept_find(const char *name)
 {
-	for (size_t i = 0; i < svm_intercept_count; i++)
-		if (same_name(svm_intercepts[i].name, name))
-			return &svm_intercepts[i];
-	return NULL;
+	return FIND_ROW(name, intercept_slots, svm_intercepts);
+}
+
+const struct svm_intercept_info *svm_intercept_by_code(uint64_t code)
+{
+	enum {
+#define SVM_INTERCEPT(word, bit, NAME, ...) ROW_##NAME,
+#include <svmkit/intercepts.def>
+#undef SVM_INTERCEPT
+	};
+	static const uint8_t rows[] = {	/* counted from 1; an exit code is the number of a bit */
+#define SVM_INTERCEPT(word, bit, NAME, ...) [(word) * 32 + (bit)] = ROW_##NAME + 1,
+#include <svmkit/intercepts.def>
+#undef SVM_INTERCEPT
+	};
+
+	return code < ARRAY_SIZE(rows) && rows[code] ? &svm_intercepts[rows[code] - 1] : NULL;
 }
 
 const struct svm_exit_info *svm_exit_find(const char *name)
 {
-	for (size_t i = 0; i < SVM_EXIT_ROWS; i++)
-		if (same_name(svm_exits[i].name, name))
-			return &svm_exits[i];
-	return NULL;
+	return FIND_ROW(name, exit_slots, svm_exits);
 }
 
 const struct svm_msr_info *svm_msr_find(const char *name)

@@ -60,6 +60,9 @@ const struct svm_exit_info *svm_exit_find(const char *name);
 const struct svm_msr_info *svm_msr_find(const char *name);
 const struct svm_msr_info *svm_msr_by_index(uint32_t index);
 
+/* The intercept whose exits have the code, or NULL. */
+const struct svm_intercept_info *svm_intercept_by_code(uint64_t code);
+
 /* Row of an exit code, or NULL. Accepts the 32-bit form of VMEXIT_INVALID (0xffffffff) too. */
 const struct svm_exit_info *svm_exit_by_code(uint64_t code);
 

@@ -88,22 +88,25 @@ const struct check *check_find(const char *name)
 	return NULL;
 }
 
+static void run_check(struct comp *c, const struct check *check)
+{
+	if (check->needs & c->spec.bad || (check->kind == CHECK_KIND_WARNING &&
+	    check_level(c->options, check) == CHECK_LEVEL_OFF))
+		return;
+	if (!(check->needs & EACH_VCPU_SET)) {
+		check->run(c, check);
+		return;
+	}
+	for (size_t i = 0; i < c->spec.set_count; i++) {
+		spec_select_set(c, i);
+		check->run(c, check);
+	}
+	spec_select_set(c, 0);
+}
+
 void checks_run(struct comp *c)
 {
-	const struct check *check;
-
-	for (size_t i = 0; (check = check_next(i)) != NULL; i++) {
-		if (check->needs & c->spec.bad || (check->kind == CHECK_KIND_WARNING &&
-		    check_level(c->options, check) == CHECK_LEVEL_OFF))
-			continue;
-		if (!(check->needs & EACH_VCPU_SET)) {
-			check->run(c, check);
-			continue;
-		}
-		for (size_t j = 0; j < c->spec.set_count; j++) {
-			spec_select_set(c, j);
-			check->run(c, check);
-		}
-		spec_select_set(c, 0);
-	}
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		for (size_t j = 0; families[i][j]; j++)
+			run_check(c, families[i][j]);
 }

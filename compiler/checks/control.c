@@ -104,7 +104,7 @@ static void feature(struct comp *c, const struct check *check)
 
 		if (c->spec.intercept_range[i].source &&
 		    check_intercepted(c, (enum intercept_row)i) &&
-		    feature_bit(row->feature) == FEATURE_UNKNOWN)
+		    intercept_feature(row) == FEATURE_UNKNOWN)
 			check_found(c, check, &c->spec.intercept_range[i], "the intercept %s is one "
 				    "of %s, which a template cannot require of a host; leave it out, "
 				    "or make sure of every host", row->name, row->feature);
@@ -113,7 +113,7 @@ static void feature(struct comp *c, const struct check *check)
 		const struct vmcb_field_info *f = &vmcb_fields[i];
 
 		if (c->spec.field_range[i].source && control_takes_field(f) &&
-		    !field_is_zero(c->spec.vmcb, f) && feature_bit(f->feature) == FEATURE_UNKNOWN)
+		    !field_is_zero(c->spec.vmcb, f) && field_feature(f) == FEATURE_UNKNOWN)
 			check_found(c, check, &c->spec.field_range[i], "%s is of %s, which a "
 				    "template cannot require of a host; leave it out, or make sure "
 				    "of every host", field_key(c, f), f->feature);

@@ -277,19 +277,10 @@ CHECK(expected, "expect-streamed", "svmspec(5)", PART_EXITS | PART_EXPECT);
 /* Whether any vCPU can exit with the code: intercepts decide, for codes that have one. */
 static bool can_happen(const struct comp *c, uint64_t code)
 {
-	bool has_intercept = false;
+	const struct svm_intercept_info *row = svm_intercept_by_code(code);
 
-	for (size_t i = 0; i < svm_intercept_count; i++) {
-		const struct svm_intercept_info *row = &svm_intercepts[i];
-
-		if (row->exitcode != code)
-			continue;
-		has_intercept = true;
-		if (row->force != SVM_FORCE_NO ||
-		    vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit)
-			return true;
-	}
-	return !has_intercept;
+	return !row || row->force != SVM_FORCE_NO ||
+	       vmcb_get_intercepts(c->spec.vmcb, row->word) & 1u << row->bit;
 }
 
 static void test_never(struct comp *c, const struct check *check,

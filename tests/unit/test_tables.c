@@ -32,7 +32,10 @@ static void every_intercept_is_found_and_its_bit_is_its_exit_code(void **state)
 		 * words. */
 		assert_int_equal(row->exitcode, row->word * 32u + row->bit);
 		assert_non_null(svm_exit_by_code(row->exitcode));
+		assert_ptr_equal(svm_intercept_by_code(row->exitcode), row);
 	}
+	assert_null(svm_intercept_by_code(SVM_EXIT_CODE_NPF));
+	assert_null(svm_intercept_by_code(~0ULL));
 	assert_null(svm_intercept_find("NOSUCH"));
 }
 
