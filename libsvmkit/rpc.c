@@ -87,7 +87,9 @@ struct rpc *rpc_connect(const char *path, int64_t timeout_ns, enum rpc_status *s
 	if (!rpc->path || wire_open(&rpc->wire, path))
 		*status = rpc_broken(rpc, "cannot connect: %s%s", strerror(errno),
 				     errno == ECONNREFUSED || errno == ENOENT ?
-				     " (is svmrund running?)" : "");
+				     " (is svmrund running?)" : errno == EACCES ?
+				     " (`ls -l` and `getfacl` tell who may; Debian's package: groups "
+				     "svmkit and svmkit-observers)" : "");
 	return rpc;
 }
 

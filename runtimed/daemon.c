@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include "client.h"
 #include "config.h"
@@ -249,6 +250,28 @@ static void init_handles(struct daemon *daemon)
 	uv_signal_start(&daemon->sighup, on_sighup, SIGHUP);
 }
 
+/*
+ * A service is better not there than there without its device: the reason is then the last line that
+ * its manager shows. A device that is there for others at the moment is worth a warning only.
+ */
+static bool device_answers(struct daemon *daemon)
+{
+	const struct engine *engine = daemon->engine;
+	struct engine_error error;
+	struct svmrt_info info;
+
+	if (!engine->info(engine, &info, &error)) {
+		if (info.unusable[0])
+			log_line(LOG_WARNING, "no VM can be created now: %s", info.unusable);
+		return true;
+	}
+	log_line(LOG_ERR, "%s%s", error.text, error.number != ENOENT ? "" :
+		 "; the module svmrt is not loaded: `modprobe svmrt` says why, `dkms status` "
+		 "whether it was built for this kernel");
+	daemon->status = EX_UNAVAILABLE;
+	return false;
+}
+
 /* What the engine has by itself, and the log of what the VMs do. False: it was logged why not. */
 static bool prepare(struct daemon *daemon, const struct daemon_options *options)
 {
@@ -256,6 +279,8 @@ static bool prepare(struct daemon *daemon, const struct daemon_options *options)
 	const struct engine_vm *recorded;
 	struct engine_error error;
 
+	if (options->device_required && !device_answers(daemon))
+		return false;
 	if (options->record_path) {
 		daemon->recorder = recorder_open(options->record_path);
 		if (!daemon->recorder)
@@ -278,7 +303,7 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 
 	daemon.config = read_config(options);
 	if (!daemon.config)
-		return 1;
+		return EX_CONFIG;
 
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
@@ -295,7 +320,7 @@ int daemon_run(const struct daemon_options *options, const struct engine *engine
 			 engine->name, engine->device);
 		service_ready(&daemon);
 	} else {
-		daemon.status = 1;
+		daemon.status = daemon.status ? daemon.status : 1;
 		close_handles(&daemon);
 	}
 	uv_run(&daemon.loop, UV_RUN_DEFAULT);

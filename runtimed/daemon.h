@@ -21,6 +21,7 @@ struct daemon_options {
 	bool config_required;
 	const char *socket_path;
 	const char *record_path;	/* or NULL: no recording */
+	bool device_required;		/* without a device that answers: leave */
 	const char *socket_group;	/* or NULL: the socket is for its owner only */
 };
 

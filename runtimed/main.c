@@ -17,6 +17,7 @@
 enum {
 	OPTION_SOCKET = 256, OPTION_DEVICE, OPTION_ENGINE, OPTION_RECORD, OPTION_GROUP,
 	OPTION_OPENRPC, OPTION_VERSION, OPTION_CONFIG, OPTION_CHECK,
+	OPTION_REQUIRE_DEVICE,
 };
 
 static const struct option long_options[] = {
@@ -24,6 +25,7 @@ static const struct option long_options[] = {
 	{ "check-config", no_argument, NULL, OPTION_CHECK },
 	{ "socket", required_argument, NULL, OPTION_SOCKET },
 	{ "device", required_argument, NULL, OPTION_DEVICE },
+	{ "require-device", no_argument, NULL, OPTION_REQUIRE_DEVICE },
 	{ "engine", required_argument, NULL, OPTION_ENGINE },
 	{ "record", required_argument, NULL, OPTION_RECORD },
 	{ "socket-group", required_argument, NULL, OPTION_GROUP },
@@ -40,6 +42,7 @@ static const char help[] =
 	"  --socket PATH         control socket (/run/svmrund/control.sock)\n"
 	"  --socket-group GROUP  let members of GROUP connect; else only the owner may\n"
 	"  --device PATH         device of svmrt.ko (/dev/svmrt); may appear later\n"
+	"  --require-device      end with status 69 if the device is not usable at the start\n"
 	"  --engine ENGINE       svmrt (default), or replay:FILE: the VMs of a recording\n"
 	"  --record FILE         write all events of all VMs to FILE, which must not exist\n"
 	"  --config FILE         roles, limits and more (" SVMRUND_CONF ", if it exists)\n"
@@ -114,6 +117,7 @@ int main(int argc, char **argv)
 		switch (option) {
 		case OPTION_SOCKET: options.socket_path = optarg; break;
 		case OPTION_DEVICE: device = optarg; break;
+		case OPTION_REQUIRE_DEVICE: options.device_required = true; break;
 		case OPTION_ENGINE: engine_name = optarg; break;
 		case OPTION_RECORD: options.record_path = optarg; break;
 		case OPTION_GROUP: options.socket_group = optarg; break;

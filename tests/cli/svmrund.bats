@@ -368,6 +368,10 @@ vm_case() {
 	service_case a_socket_of_the_manager_is_served_and_left
 }
 
+@test "a service without its device says why and how to get it" {
+	service_case a_required_device_that_is_missing_is_the_last_word
+}
+
 @test "what is no listening socket is refused" {
 	service_case what_is_no_listening_socket_is_refused
 }

@@ -200,7 +200,7 @@ def a_malformed_file_names_line_and_remedy():
             assert words in result.stderr and result.stderr.count('\n') == 1, (text, result)
         result = subprocess.run([PROGRAM, '--socket', path + '.sock', '--config', path],
                                 capture_output=True, timeout=20, check=False, text=True)
-        assert result.returncode == 1 and 'NUL' in result.stderr, result
+        assert result.returncode == os.EX_CONFIG and 'NUL' in result.stderr, result
         result = check(path + '.missing')
         assert result.returncode == 1 and 'No such file' in result.stderr, result
 

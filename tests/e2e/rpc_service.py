@@ -66,6 +66,23 @@ def readiness_and_watchdog_and_leaving_are_told():
     leaves(process)
 
 
+def a_required_device_that_is_missing_is_the_last_word():
+    with tempfile.TemporaryDirectory() as where:
+        missing = os.path.join(where, 'svmrt')
+        result = subprocess.run([SVMRUND, '--socket', missing + '.sock', '--device', missing,
+                                 '--require-device'], capture_output=True, timeout=20,
+                                check=False, text=True)
+        assert result.returncode == os.EX_UNAVAILABLE, result
+        assert result.stderr.count('\n') == 1 and 'modprobe svmrt' in result.stderr, result
+        open(missing, 'w').close()      # something else is there
+        result = subprocess.run([SVMRUND, '--socket', missing + '.sock', '--device', missing,
+                                 '--require-device'], capture_output=True, timeout=20,
+                                check=False, text=True)
+        assert result.returncode == os.EX_UNAVAILABLE, result
+        assert 'SVMRT_INFO' in result.stderr and 'modprobe' not in result.stderr, result
+        assert not os.path.exists(missing + '.sock')
+
+
 def a_socket_of_the_manager_is_served_and_left():
     manager = Manager()
     path = os.path.join(manager.directory.name, 'handed-over')
