@@ -9,6 +9,7 @@ svmctl_SOURCES = \
 	ctl/cmd_vm.c \
 	ctl/common.c ctl/ctl.h \
 	ctl/counters.c ctl/counters.h \
+	ctl/deviations.c ctl/deviations.h \
 	ctl/end.c ctl/end.h \
 	ctl/event_text.c ctl/event_text.h \
 	ctl/expect.c ctl/expect.h \

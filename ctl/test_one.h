@@ -14,6 +14,7 @@ enum test_outcome {
 	TEST_PASSED,
 	TEST_FAILED,
 	TEST_SKIPPED,
+	TEST_DEVIATED,		/* failed, as a list of known deviations says */
 	TEST_ABORTED,		/* nothing further can run: no daemon, interrupted */
 };
 

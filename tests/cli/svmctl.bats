@@ -377,6 +377,31 @@ json_lines() {
 	[ -z "$output" ]
 }
 
+@test "test: --deviations: a listed failure is a TODO, a listed pass a failure, a bad list an error" {
+	cp expecting.yaml differs.yaml
+	sed -i 's/0x42/0x43/' differs.yaml
+	printf '%s\n' '# of the stand-in' '' 'differs: rax is another' >list
+	run -0 fake "$good" test --deviations list expecting.yaml differs.yaml
+	[ "${lines[2]}" = "ok 1 - expecting.yaml" ]
+	[ "${lines[3]}" = "not ok 2 - differs.yaml # TODO rax is another" ]
+	[ "${#lines[@]}" -eq 4 ]
+	echo 'expecting: long gone' >>list
+	run -1 fake "$good" test -x list -J out.xml expecting.yaml differs.yaml
+	[[ $output == *'not ok 1 - expecting.yaml'*'passes, but list:4 lists it as a deviation (long gone)'* ]]
+	grep -q 'failures="1"' out.xml
+	grep -q 'skipped message="rax is another"' out.xml
+	for bad in 'expecting' 'expecting:' ': why' 'a/expecting: why' 'differs: once more'; do
+		{ echo 'differs: once'; echo "$bad"; } >bad
+		run --separate-stderr -1 fake "$good" test --deviations bad expecting.yaml
+		[[ $stderr == "svmctl: bad:2: "* ]]
+		[ -z "$output" ]
+	done
+	run --separate-stderr -1 fake "$good" test --deviations none expecting.yaml
+	[[ $stderr == "svmctl: none: No such file"* ]]
+	run --separate-stderr -1 fake "$good" test --deviations . expecting.yaml
+	[[ $stderr == "svmctl: .: Is a directory"* ]]
+}
+
 @test "test: a lost connection ends the run with Bail out!" {
 	run --separate-stderr -1 fake '"eof":true' test expecting.yaml expecting.yaml
 	[[ ${lines[-1]} == "Bail out! "*"the daemon closed the connection"* ]]

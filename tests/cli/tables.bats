@@ -90,3 +90,9 @@
 		IBS_CTL MSR_AMD64_IBSCTL
 	END
 }
+
+@test "docs/conformance.md is what the specs cover, and every row has a spec or a reason" {
+	run python3 "$SVMKIT_SRC/tools/conformance-table.py" --check
+	echo "$output"
+	[ "$status" -eq 0 ]
+}

@@ -358,11 +358,16 @@ def compare(backend, directory, answers):
     sys.exit(1 if bad else 0)
 
 
-if len(sys.argv) == 5 and sys.argv[1] == "make":
-    make(sys.argv[2], int(sys.argv[3]), sys.argv[4])
-elif len(sys.argv) == 4 and sys.argv[1] == "specs":
-    specs(*sys.argv[2:])
-elif len(sys.argv) == 5 and sys.argv[1] == "compare":
-    compare(*sys.argv[2:])
-else:
-    sys.exit("usage: cases.py make SVMC SEED DIR | compare BACKEND DIR ANSWERS | specs SVMC DIR")
+def main(arguments):
+    if len(arguments) == 5 and arguments[1] == "make":
+        make(arguments[2], int(arguments[3]), arguments[4])
+    elif len(arguments) == 4 and arguments[1] == "specs":
+        specs(*arguments[2:])
+    elif len(arguments) == 5 and arguments[1] == "compare":
+        compare(*arguments[2:])
+    else:
+        sys.exit("usage: cases.py make SVMC SEED DIR | compare BACKEND DIR ANSWERS | specs SVMC DIR")
+
+
+if __name__ == "__main__":
+    main(sys.argv)

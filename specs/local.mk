@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: MIT
+# The conformance specs are installed, so that `svmctl test` can run them where svmkit's source is not.
+EXTRA_DIST += specs docs/conformance.md tools/conformance-table.py
+conformancedir = $(datadir)/svmkit/conformance
+
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(conformancedir)/deviations"
+	$(INSTALL_DATA) $(srcdir)/specs/conformance/*.yaml "$(DESTDIR)$(conformancedir)"
+	$(INSTALL_DATA) $(srcdir)/specs/conformance/deviations/* "$(DESTDIR)$(conformancedir)/deviations"
+
+uninstall-local:
+	rm -rf "$(DESTDIR)$(conformancedir)"
