@@ -89,6 +89,9 @@ struct vcpu_set {
 	uint8_t *vmsa;			/* confidential: fields that the VMCB does not have */
 	bool *vmsa_seen;		/* by row of vmsa_fields: the spec sets it */
 	uint64_t vmsa_gpa;		/* where its VMSA is measured */
+	bool has_start;			/* else vCPU 0 runs, and others too without a chipset */
+	uint32_t start;			/* enum svmt_vcpu_start */
+	struct range start_range;
 	struct range range;		/* in a list of `vcpus` */
 	struct range event_range;	/* of the event that it begins with */
 	struct range xcr0_range, mxcsr_range;
@@ -193,6 +196,9 @@ struct spec {
 	size_t msr_count, msr_capacity;
 	struct spec_device *devices;
 	size_t device_count, device_capacity;
+	bool acpi;			/* the chipset comes with ACPI tables */
+	struct range acpi_range;	/* the chipset */
+	uint64_t acpi_gpa, acpi_bytes;	/* where the tables are, once they are built */
 	struct spec_exit exits[SVM_EXIT_ROWS];
 	const char **allow;		/* names of save-state checks that may find something */
 	size_t allow_count, allow_capacity;
@@ -226,6 +232,9 @@ struct comp {
 
 /* Whether the guest has a PC's chipset. */
 bool spec_has_chipset(const struct spec *spec);
+
+/* How the vCPU of this number begins, unless the spec says it: with a chipset, vCPU 0 starts the others. */
+uint32_t spec_default_start(const struct spec *spec, uint32_t vcpu);
 
 /* Where the spec sets a save field, or where it names the profile that does. */
 const struct range *spec_field_range(const struct comp *c, const char *name);

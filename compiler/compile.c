@@ -2,6 +2,7 @@
 /* The stages of a compilation in their order, and its one way out. */
 #include <stdlib.h>
 #include <string.h>
+#include "acpi.h"
 #include "checks/checks.h"
 #include "comp.h"
 #include "emit.h"
@@ -39,6 +40,8 @@ static void build_memory(struct comp *c)
 	memory_build_tables(c);
 	if (!(c->spec.bad & PART_TABLES))
 		build_guest_tables(c);
+	if (!(c->spec.bad & PART_DEVICES))
+		acpi_build(c);
 	if (c->diag.errors > errors)
 		c->spec.bad |= PART_TABLES;
 	if (!(c->spec.bad & PART_PAYLOAD))

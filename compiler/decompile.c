@@ -139,6 +139,7 @@ static void print_all(struct decompile *d, const char *name)
 	if (has_dollar(d->view))
 		fprintf(d->out, "vars: { dollar: \"$\" }\n");
 	decompile_find_tables(d);
+	decompile_find_acpi(d);
 	if (d->view->launch)
 		decompile_launch(d);
 	decompile_memory(d);

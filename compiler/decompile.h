@@ -51,6 +51,15 @@ void decompile_expect(struct decompile *d);
  */
 void decompile_find_tables(struct decompile *d);
 
+/*
+ * The same for the ACPI tables: c->spec.acpi tells whether svmc builds them, and c->spec.contents has
+ * them then. Fills c->spec.devices.
+ */
+void decompile_find_acpi(struct decompile *d);
+
+/* Whether the contents are what the template has there. */
+bool decompile_has_bytes(const struct svmt_view *view, const struct spec_contents *x);
+
 /* A double-quoted YAML scalar. */
 void decompile_text(FILE *out, const char *text);
 

@@ -25,7 +25,7 @@ static uint8_t byte_at(const struct svmt_view *view, uint64_t gpa)
 				gpa & ~(uint64_t)(SVMT_PAGE_BYTES - 1))[gpa % SVMT_PAGE_BYTES];
 }
 
-static bool has_bytes(const struct svmt_view *view, const struct spec_contents *x)
+bool decompile_has_bytes(const struct svmt_view *view, const struct spec_contents *x)
 {
 	for (uint64_t i = 0; i < x->bytes; i++)
 		if (byte_at(view, x->gpa + i) != x->data[i])
@@ -110,7 +110,7 @@ void decompile_find_tables(struct decompile *d)
 		tables = gdt = false;
 	build(d);
 	for (size_t i = 0; i < spec->content_count; i++) {
-		if (has_bytes(d->view, &spec->contents[i]))
+		if (decompile_has_bytes(d->view, &spec->contents[i]))
 			continue;
 		if (spec->contents[i].bytes % SVMT_PAGE_BYTES)
 			gdt = false;

@@ -138,7 +138,7 @@ void decompile_devices(struct decompile *d)
 		else if (svmt_is_virtio(v->type))
 			print_virtio(d, v);
 		else if (v->type == SVMT_DEV_CHIPSET_PC)
-			fprintf(d->out, "chipset: pc");
+			fprintf(d->out, "chipset: pc%s", d->c->spec.acpi ? "" : ", acpi: false");
 		else
 			fprintf(d->out, "%s: 0x%" PRIx64, svmt_device_key(v->type), (uint64_t)v->at);
 		fprintf(d->out, " }\n");

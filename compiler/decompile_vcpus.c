@@ -192,6 +192,15 @@ static void print_state(struct decompile *d, const char *head, unsigned int dept
 	free(text);
 }
 
+/* A set is whole in how its vCPUs begin; with a chipset all but vCPU 0 wait unless told otherwise. */
+static void print_start(struct decompile *d, const struct vcpu_set *set, const char *indent)
+{
+	const uint32_t start = d->view->vcpus[set->first].start;
+
+	if (start != spec_default_start(&d->c->spec, set->last))
+		fprintf(d->out, "%sstart: %s\n", indent, start == SVMT_START_RUN ? "run" : "sipi");
+}
+
 void decompile_vcpus(struct decompile *d)
 {
 	const struct spec *spec = &d->c->spec;
@@ -199,6 +208,7 @@ void decompile_vcpus(struct decompile *d)
 	fprintf(d->out, "vcpus:\n");
 	if (spec->set_count == 1) {
 		fprintf(d->out, "  count: %" PRIu32 "\n", spec->vcpu_count);
+		print_start(d, &spec->sets[0], "  ");
 		print_state(d, "  state:\n", 4);
 		return;
 	}
@@ -212,6 +222,7 @@ void decompile_vcpus(struct decompile *d)
 		spec_select_set(d->c, i);
 		if (d->view->launch)
 			spec_select_set(d->base, set->first > 0);
+		print_start(d, set, "    ");
 		print_state(d, "    state:\n", 6);
 	}
 	spec_select_set(d->c, 0);

@@ -59,15 +59,17 @@ const void *emit_vcpus(struct comp *c, struct pool *pool, uint64_t *bytes)
 
 	for (size_t i = 0; i < c->spec.set_count; i++) {
 		const struct vcpu_set *set = &c->spec.sets[i];
-		struct svmt_vcpu row = { .start = SVMT_START_RUN };
+		struct svmt_vcpu row = { 0 };
 
 		row.kind = c->spec.launch.head.kind ? SVMT_VCPU_CONFIDENTIAL : SVMT_VCPU_PLAIN;
 		vmcb_set_VMCB_CLEAN(set->vmcb, c->spec.vmcb_clean);
 		row.vmcb_page = pool_add(pool, vmcb_page(c, set));
 		row.state_page = pool_add(pool, (const uint8_t *)set->state);
 
-		for (uint32_t j = set->first; j <= set->last; j++)
+		for (uint32_t j = set->first; j <= set->last; j++) {
+			row.start = set->has_start ? set->start : spec_default_start(&c->spec, j);
 			rows[j] = row;
+		}
 	}
 	*bytes = count * sizeof(*rows);
 	return rows;

@@ -3,12 +3,13 @@
  * Linux by its 64-bit boot protocol (Linux, Documentation/arch/x86/boot.rst): the setup header of a
  * bzImage, where its kernel goes, and the zero page (struct boot_params of the kernel's
  * asm/bootparam.h) that it finds in RSI. The setup code itself is real-mode code and never runs. No
- * ACPI tables, no EFI and no screen are told of: those fields are zero.
+ * EFI and no screen are told of: those fields are zero.
  */
 #include <inttypes.h>
 #include <string.h>
 #include "image.h"
 #include "memory.h"
+#include "memory_map.h"
 
 #define SECTOR 512u
 #define ENTRY_64 0x200u			/* of startup_64 in the kernel */
@@ -30,13 +31,13 @@ enum {
 
 /* The zero page's own. */
 enum {
-	EXT_RAMDISK_IMAGE = 0x0c0, EXT_CMD_LINE_PTR = 0x0c8, E820_ENTRIES = 0x1e8,
+	ACPI_RSDP_ADDR = 0x070, EXT_RAMDISK_IMAGE = 0x0c0, EXT_CMD_LINE_PTR = 0x0c8, E820_ENTRIES = 0x1e8,
 	HEADER_END = 0x290, E820_TABLE = 0x2d0, E820_MAX = 128, ZERO_PAGE_BYTES = 4096,
 };
 
 struct e820_row {
 	uint64_t addr, size;
-	uint32_t type;			/* 1: RAM, 2: reserved */
+	uint32_t type;			/* enum map_type */
 } __attribute__((packed));
 
 /* A row of the list at setup_data; E820_EXT holds the map's rows behind the first 128. */
@@ -213,31 +214,29 @@ static void put(uint8_t *page, size_t offset, uint64_t value, unsigned int bytes
 	memcpy(page + offset, &value, bytes);
 }
 
-static void put_row(uint8_t *table, size_t row, const struct spec_region *region)
+static void put_row(uint8_t *table, size_t row, const struct map_row *map)
 {
-	const struct e820_row e820 = {
-		region->gpa, region->bytes, region->kind == SVMT_RAM ? 1 : 2,
-	};
+	const struct e820_row e820 = { map->gpa, map->bytes, map->type };
 
 	memcpy(table + row * sizeof(e820), &e820, sizeof(e820));
 }
 
 /* The memory map: rows that do not fit the zero page go into a setup_data row behind it. */
-static void put_map(uint8_t *block, uint64_t gpa, const struct spec_region *regions, size_t count,
+static void put_map(uint8_t *block, uint64_t gpa, const struct map_row *rows, size_t count,
 		    size_t rest_at)
 {
 	const size_t first = count < E820_MAX ? count : E820_MAX;
 	struct setup_data rest = { .type = SETUP_E820_EXT };
 
 	for (size_t i = 0; i < first; i++)
-		put_row(block + E820_TABLE, i, &regions[i]);
+		put_row(block + E820_TABLE, i, &rows[i]);
 	put(block, E820_ENTRIES, first, 1);
 	if (first == count)
 		return;
 	rest.len = (uint32_t)((count - first) * sizeof(struct e820_row));
 	memcpy(block + rest_at, &rest, sizeof(rest));
 	for (size_t i = first; i < count; i++)
-		put_row(block + rest_at + sizeof(rest), i - first, &regions[i]);
+		put_row(block + rest_at + sizeof(rest), i - first, &rows[i]);
 	put(block, SETUP_DATA, gpa + rest_at, 8);
 }
 
@@ -262,7 +261,9 @@ static void put_header(struct comp *c, const struct image *image, uint8_t *page)
 /* The zero page, the command line, and the rest of the memory map, in one block. */
 static bool add_zero_page(struct comp *c, const struct image *image, const char *cmdline)
 {
-	const size_t count = c->spec.region_count, text_bytes = strlen(cmdline) + 1;
+	size_t count;
+	const struct map_row *rows = memory_map(c, &count);
+	const size_t text_bytes = strlen(cmdline) + 1;
 	const size_t rest_at = (ZERO_PAGE_BYTES + text_bytes + 7) & ~(size_t)7;
 	const size_t bytes = count <= E820_MAX ? ZERO_PAGE_BYTES + text_bytes :
 		rest_at + sizeof(struct setup_data) + (count - E820_MAX) * sizeof(struct e820_row);
@@ -279,7 +280,8 @@ static bool add_zero_page(struct comp *c, const struct image *image, const char 
 	}
 	block = arena_alloc(&c->arena, bytes);
 	put_header(c, image, block);
-	put_map(block, gpa, memory_sorted(c), count, rest_at);
+	put_map(block, gpa, rows, count, rest_at);
+	put(block, ACPI_RSDP_ADDR, c->spec.acpi_gpa, 8);
 	memcpy(block + ZERO_PAGE_BYTES, cmdline, text_bytes);
 	put(block, CMD_LINE_PTR, gpa + ZERO_PAGE_BYTES, 4);
 	put(block, EXT_CMD_LINE_PTR, (gpa + ZERO_PAGE_BYTES) >> 32, 4);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "image.h"
 #include "memory.h"
+#include "memory_map.h"
 
 #define HEADER_MAGIC 0x1badb002u
 #define HEADER_WITHIN 8192u		/* 3.1: all of it lies there */
@@ -121,7 +122,7 @@ _Static_assert(sizeof(struct multiboot_info) == 116, "Multiboot 0.6.96, 3.3");
 struct multiboot_mmap {
 	uint32_t size;			/* of the rest */
 	uint32_t base[2], length[2];
-	uint32_t type;			/* 1: RAM */
+	uint32_t type;			/* enum map_type */
 };
 
 struct multiboot_module {
@@ -138,29 +139,28 @@ struct multiboot_module {
 
 static const char loader[] = "svmkit";
 
-/* KiB of RAM without a gap from `begin` to at most `end`; the regions ascend. */
-static uint32_t ram_kib(const struct spec_region *regions, size_t count, uint64_t begin,
-			uint64_t end)
+/* KiB of RAM without a gap from `begin` to at most `end`; the rows ascend. */
+static uint32_t ram_kib(const struct map_row *rows, size_t count, uint64_t begin, uint64_t end)
 {
 	uint64_t reached = begin;
 
 	for (size_t i = 0; i < count; i++)
-		if (regions[i].kind == SVMT_RAM && regions[i].gpa <= reached &&
-		    regions[i].bytes > reached - regions[i].gpa)
-			reached = regions[i].gpa + regions[i].bytes;
+		if (rows[i].type == MAP_RAM && rows[i].gpa <= reached &&
+		    rows[i].bytes > reached - rows[i].gpa)
+			reached = rows[i].gpa + rows[i].bytes;
 	return (uint32_t)(((reached > end ? end : reached) - begin) >> 10);
 }
 
-static void fill_mmap(uint8_t *out, const struct spec_region *regions, size_t count)
+static void fill_mmap(uint8_t *out, const struct map_row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct multiboot_mmap row = {
 			.size = sizeof(row) - sizeof(row.size),
-			.type = regions[i].kind == SVMT_RAM ? 1 : 2,
+			.type = rows[i].type,
 		};
 
-		memcpy(row.base, &regions[i].gpa, 8);
-		memcpy(row.length, &regions[i].bytes, 8);
+		memcpy(row.base, &rows[i].gpa, 8);
+		memcpy(row.length, &rows[i].bytes, 8);
 		memcpy(out + i * sizeof(row), &row, sizeof(row));
 	}
 }
@@ -203,8 +203,8 @@ bool multiboot_add_info(struct comp *c, const struct image *image)
 {
 	const struct spec_payload *payload = &c->spec.payload;
 	const char *cmdline = payload->cmdline ? payload->cmdline : "";
-	const struct spec_region *regions = memory_sorted(c);
-	const size_t count = c->spec.region_count;
+	size_t count;
+	const struct map_row *rows = memory_map(c, &count);
 	const size_t mmap_bytes = count * sizeof(struct multiboot_mmap);
 	const size_t mods_at = sizeof(struct multiboot_info) + mmap_bytes;
 	size_t used = mods_at + payload->module_count * sizeof(struct multiboot_module);
@@ -224,8 +224,8 @@ bool multiboot_add_info(struct comp *c, const struct image *image)
 			   "and does not fit; make the region larger", pages);
 		return false;
 	}
-	info.mem_lower = ram_kib(regions, count, 0, LOWER_END);
-	info.mem_upper = ram_kib(regions, count, UPPER_BEGIN, 1ULL << 32);
+	info.mem_lower = ram_kib(rows, count, 0, LOWER_END);
+	info.mem_upper = ram_kib(rows, count, UPPER_BEGIN, 1ULL << 32);
 	info.boot_loader_name = (uint32_t)add_text(block, &used, gpa, loader);
 	info.cmdline = (uint32_t)add_text(block, &used, gpa, cmdline);
 	if (payload->module_count) {
@@ -235,7 +235,7 @@ bool multiboot_add_info(struct comp *c, const struct image *image)
 		fill_modules(payload, block, mods_at, &used, gpa);
 	}
 	memcpy(block, &info, sizeof(info));
-	fill_mmap(block + sizeof(info), regions, count);
+	fill_mmap(block + sizeof(info), rows, count);
 	memory_add(c, "the Multiboot information", gpa, block, bytes, image->where);
 	image_set_register(c, IMAGE_RBX, gpa);
 	return true;

@@ -2,12 +2,13 @@
 /*
  * PVH, the direct boot of HVM guests (Xen, docs/misc/pvh and xen/include/public/arch-x86/hvm):
  * an ELF image whose note says where it begins in 32-bit mode, and the start information that it
- * finds in EBX. No ACPI tables are provided: rsdp_paddr is 0.
+ * finds in EBX.
  */
 #include <inttypes.h>
 #include <string.h>
 #include "image.h"
 #include "memory.h"
+#include "memory_map.h"
 
 #define NOTE_NAME "Xen"
 #define NOTE_PHYS32_ENTRY 18u	/* XEN_ELFNOTE_PHYS32_ENTRY */
@@ -68,19 +69,20 @@ static uint64_t add_text(uint8_t *block, size_t *used, uint64_t gpa, const char 
 }
 
 /* Fill the block for `gpa`; returns its size. Without a block only the size is found. */
-static size_t fill(const struct spec *spec, const struct spec_region *regions, uint8_t *block,
-		   uint64_t gpa)
+static size_t fill(const struct spec *spec, const struct map_row *rows, size_t row_count,
+		   uint8_t *block, uint64_t gpa)
 {
 	const struct spec_payload *payload = &spec->payload;
 	const size_t modules_at = sizeof(struct start_info);
 	const size_t map_at = modules_at + payload->module_count * sizeof(struct start_module);
-	size_t used = map_at + spec->region_count * sizeof(struct start_memory);
+	size_t used = map_at + row_count * sizeof(struct start_memory);
 	const struct start_info info = {
 		.magic = START_MAGIC, .version = START_VERSION,
 		.nr_modules = (uint32_t)payload->module_count,
 		.modlist_paddr = payload->module_count ? gpa + modules_at : 0,
 		.cmdline_paddr = add_text(block, &used, gpa, payload->cmdline),
-		.memmap_paddr = gpa + map_at, .memmap_entries = (uint32_t)spec->region_count,
+		.rsdp_paddr = spec->acpi_gpa,
+		.memmap_paddr = gpa + map_at, .memmap_entries = (uint32_t)row_count,
 	};
 
 	if (block)
@@ -95,10 +97,9 @@ static size_t fill(const struct spec *spec, const struct spec_region *regions, u
 		if (block)
 			memcpy(block + modules_at + i * sizeof(row), &row, sizeof(row));
 	}
-	for (size_t i = 0; block && i < spec->region_count; i++) {
+	for (size_t i = 0; block && i < row_count; i++) {
 		const struct start_memory row = {
-			.addr = regions[i].gpa, .size = regions[i].bytes,
-			.type = regions[i].kind == SVMT_RAM ? 1 : 2,
+			.addr = rows[i].gpa, .size = rows[i].bytes, .type = rows[i].type,
 		};
 
 		memcpy(block + map_at + i * sizeof(row), &row, sizeof(row));
@@ -108,8 +109,9 @@ static size_t fill(const struct spec *spec, const struct spec_region *regions, u
 
 bool pvh_add_info(struct comp *c, const struct image *image)
 {
-	const struct spec_region *regions = memory_sorted(c);
-	const size_t bytes = fill(&c->spec, regions, NULL, 0);
+	size_t row_count;
+	const struct map_row *rows = memory_map(c, &row_count);
+	const size_t bytes = fill(&c->spec, rows, row_count, NULL, 0);
 	uint64_t gpa;
 	uint8_t *block;
 
@@ -119,7 +121,7 @@ bool pvh_add_info(struct comp *c, const struct image *image)
 		return false;
 	}
 	block = arena_alloc(&c->arena, bytes);
-	fill(&c->spec, regions, block, gpa);
+	fill(&c->spec, rows, row_count, block, gpa);
 	memory_add(c, "the start information", gpa, block, bytes, image->where);
 	image_set_register(c, IMAGE_RBX, gpa);
 	return true;

@@ -2,6 +2,9 @@
 # The compiler: a library that svmctl links too, and svmc around it.
 noinst_LIBRARIES += libsvmc.a
 libsvmc_a_SOURCES = \
+	compiler/acpi.c compiler/acpi.h \
+	compiler/acpi_dsdt.c \
+	compiler/aml.c compiler/aml.h \
 	compiler/arena.c compiler/arena.h \
 	compiler/asm.c \
 	compiler/checks/checks.c compiler/checks/checks.h \
@@ -48,6 +51,7 @@ libsvmc_a_SOURCES = \
 	compiler/launch_names.c \
 	compiler/launch_profile.c \
 	compiler/memory.c compiler/memory.h \
+	compiler/memory_map.c compiler/memory_map.h \
 	compiler/node.c compiler/node.h \
 	compiler/number.c compiler/number.h \
 	compiler/payload.c compiler/payload.h \
@@ -99,6 +103,7 @@ svmc_SOURCES = \
 	compiler/cmd_measure.c \
 	compiler/cmd_profile.c \
 	compiler/cmd_schema.c \
+	compiler/decompile_acpi.c \
 	compiler/decompile.c compiler/decompile.h \
 	compiler/decompile_launch.c \
 	compiler/decompile_memory.c \
@@ -151,7 +156,8 @@ svmc_sign_LDADD = $(CRYPTO_LIBS)
 
 SCRIPT_TESTS += tests/cli/svmc.bats tests/cli/svmc_commands.bats tests/cli/svmc_images.bats
 SCRIPT_TESTS += tests/cli/svmc_compile.bats tests/cli/svmc_graph.bats tests/cli/svmc_schema.bats
-SCRIPT_TESTS += tests/cli/svmc_rows.bats
+SCRIPT_TESTS += tests/cli/svmc_rows.bats tests/cli/acpi.bats
+EXTRA_DIST += tests/cli/acpi_tables.py tests/cli/svmt_file.py
 SCRIPT_TESTS += tests/cli/confidential.bats tests/cli/igvm.bats tests/cli/svmc_pages.bats
 EXTRA_DIST += tests/cli/confidential.py tests/cli/igvm.py
 EXTRA_DIST += tools/gen-fields.py tests/cli/row_specs.py tests/cli/svmt_page.py

@@ -27,7 +27,7 @@ static const struct map {
 		"{\"required\":[\"debug_exit\"],\"maxProperties\":1},"
 		"{\"required\":[\"debug_console\"],\"maxProperties\":1},"
 		"{\"required\":[\"fw_cfg\"],\"maxProperties\":1},"
-		"{\"required\":[\"chipset\"],\"maxProperties\":1},"
+		"{\"required\":[\"chipset\"],\"propertyNames\":{\"enum\":[\"chipset\",\"acpi\"]}},"
 		"{\"required\":[\"virtio\"],\"properties\":{\"virtio\":{\"enum\":[\"console\",\"rng\"]}},"
 		"\"propertyNames\":{\"enum\":[\"virtio\",\"at\",\"irq\"]}},"
 		"{\"required\":[\"virtio\",\"drive\"],\"properties\":{\"virtio\":{\"const\":\"blk\"}},"

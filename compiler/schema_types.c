@@ -81,8 +81,8 @@ static const struct {
 	{ "segment", "file", "text" },
 	{ "vcpus", "count", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1,\"maximum\":255},"
 		"{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}" },
-	{ "vcpus", "state", "state" },
-	{ "vcpus_item", "at", "span" }, { "vcpus_item", "state", "state" },
+	{ "vcpus", "state", "state" }, { "vcpus", "start", WORDS("\"run\",\"sipi\"") },
+	{ "vcpus_item", "start", WORDS("\"run\",\"sipi\"") }, { "vcpus_item", "at", "span" }, { "vcpus_item", "state", "state" },
 	{ "cpuid", "base", WORDS("\"host\",\"none\"") }, { "cpuid", "set", LIST("cpuid_row") },
 	{ "cpuid_row", "leaf", "number32" }, { "cpuid_row", "subleaf", "number32" },
 	{ "cpuid_row", "eax", "number32" }, { "cpuid_row", "ebx", "number32" },
@@ -100,7 +100,7 @@ static const struct {
 	/* YAML 1.1 editors see a number of base 60 where all digits are decimal. */
 	{ "device", "mac", "{\"type\":[\"string\",\"integer\"],\"pattern\":"
 		"\"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$|\\\\$\\\\(\"}" },
-	{ "device", "at", "size" },
+	{ "device", "acpi", WORDS("true,false,\"true\",\"false\"") }, { "device", "at", "size" },
 	{ "device", "irq", "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,\"maximum\":23},"
 		"{\"$ref\":\"#/$defs/number_text\"},{\"$ref\":\"#/$defs/variable\"}]}" },
 	{ "exit", "do", "action" }, { "exit", "event", "event_class" },

@@ -149,6 +149,9 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 		memcpy(set.state, from->state, sizeof(*set.state));
 		memcpy(set.field_range, from->field_range, ranges_bytes);
 		set.words_set = from->words_set;
+		set.has_start = from->has_start;
+		set.start = from->start;
+		set.start_range = from->start_range;
 		set.event_range = from->event_range;
 		set.xcr0_range = from->xcr0_range;
 		set.mxcsr_range = from->mxcsr_range;

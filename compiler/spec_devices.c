@@ -75,6 +75,8 @@ static bool read_chipset(struct comp *c, const struct node *node, void *into)
 	struct spec_device *d = into;
 
 	d->device.type = SVMT_DEV_CHIPSET_PC;
+	c->spec.acpi = true;
+	c->spec.acpi_range = d->range;
 	if (node->kind == NODE_SCALAR && !strcmp(node->text, "pc"))
 		return true;
 	diag_error(&c->diag, &node->range, "`chipset` is %s; the rule is pc",
@@ -200,6 +202,12 @@ static bool read_mac(struct comp *c, const struct node *node, void *into)
 	return false;
 }
 
+static bool read_acpi(struct comp *c, const struct node *node, void *into)
+{
+	(void)into;
+	return read_bool(c, node, "acpi", &c->spec.acpi);
+}
+
 #define OF(TYPE) (1u << SVMT_DEV_##TYPE)
 #define OF_VIRTIO (OF(VIRTIO_CONSOLE) | OF(VIRTIO_BLK) | OF(VIRTIO_RNG) | OF(VIRTIO_NET))
 
@@ -211,6 +219,7 @@ static const struct key keys[] = {
 	{ "at", read_at, false, 0 }, { "irq", read_irq, false, 0 },
 	{ "drive", read_drive, false, 0 }, { "read_only", read_read_only, false, 0 },
 	{ "link", read_link, false, 0 }, { "mac", read_mac, false, 0 },
+	{ "acpi", read_acpi, false, 0 },
 };
 KEY_TABLE(device_keys, keys);
 #define TYPE_KEYS 6u
@@ -225,6 +234,7 @@ static const struct {
 	{ OF(UART) | OF_VIRTIO, "uart and virtio devices" },
 	{ OF(VIRTIO_BLK), "`virtio: blk`" }, { OF(VIRTIO_BLK), "`virtio: blk`" },
 	{ OF(VIRTIO_NET), "`virtio: net`" }, { OF(VIRTIO_NET), "`virtio: net`" },
+	{ OF(CHIPSET_PC), "the chipset" },
 };
 
 static bool check_options(struct comp *c, const struct node *node, const struct spec_device *d)

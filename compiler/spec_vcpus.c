@@ -198,8 +198,32 @@ static bool read_state(struct comp *c, const struct node *node, void *into)
 	return good;
 }
 
+static bool read_start(struct comp *c, const struct node *node, void *into)
+{
+	struct vcpu_set *set = &c->spec.sets[c->spec.selected];
+
+	(void)into;
+	set->has_start = true;
+	set->start_range = node->range;
+	set->start = SVMT_START_RUN;
+	if (node->kind == NODE_SCALAR && !strcmp(node->text, "run"))
+		return true;
+	set->start = SVMT_START_WAIT_SIPI;
+	if (node->kind == NODE_SCALAR && !strcmp(node->text, "sipi"))
+		return true;
+	diag_error(&c->diag, &node->range, "`start` is %s; the rule is `run` or `sipi`",
+		   node_quote(&c->arena, node));
+	return false;
+}
+
+uint32_t spec_default_start(const struct spec *spec, uint32_t vcpu)
+{
+	return vcpu && spec_has_chipset(spec) ? SVMT_START_WAIT_SIPI : SVMT_START_RUN;
+}
+
 static const struct key keys[] = {
-	{ "count", read_count, false, 0 }, { "state", read_state, false, 0 },
+	{ "count", read_count, false, 0 }, { "start", read_start, false, 0 },
+	{ "state", read_state, false, 0 },
 };
 KEY_TABLE(vcpus_keys, keys);
 
@@ -221,7 +245,8 @@ static bool read_at(struct comp *c, const struct node *node, void *into)
 }
 
 static const struct key item_keys[] = {
-	{ "at", read_at, true, 0 }, { "state", read_state, false, 0 },
+	{ "at", read_at, true, 0 }, { "start", read_start, false, 0 },
+	{ "state", read_state, false, 0 },
 };
 KEY_TABLE(vcpus_item_keys, item_keys);
 
@@ -232,7 +257,7 @@ static bool read_item(struct comp *c, const struct node *item, const struct vcpu
 	bool good;
 
 	spec_add_set(c, 0, 0, base);
-	good = read_map(c, item, "an item of vcpus", item_keys, 2, &place);
+	good = read_map(c, item, "an item of vcpus", item_keys, 3, &place);
 	set = &c->spec.sets[c->spec.set_count - 1];
 	set->first = place.first;
 	set->last = place.last;
@@ -306,7 +331,7 @@ bool spec_read_vcpus(struct comp *c, const struct node *node, void *into)
 
 	if (node->kind == NODE_LIST)
 		return read_list(c, node);
-	good = read_map(c, node, "vcpus", keys, 2, into);
+	good = read_map(c, node, "vcpus", keys, 3, into);
 	all->words_set = c->spec.words_set;
 	all->last = c->spec.vcpu_count - 1;
 	return good;

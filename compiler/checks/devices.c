@@ -9,6 +9,8 @@
 #include "pc.h"
 #include "svmt_device.h"
 
+#define FIRMWARE 0xe0000u	/* acpi.c puts the tables there if it can */
+
 /* "com1", "the chipset", "the virtio blk device". */
 static const char *name_of(struct comp *c, const struct spec_device *d)
 {
@@ -189,6 +191,39 @@ static void lines(struct comp *c, const struct check *check)
 }
 CHECK(lines, "device-irq", "svmspec(5)", PART_DEVICES);
 
+static void start(struct comp *c, const struct check *check)
+{
+	for (size_t i = 0; i < c->spec.set_count; i++) {
+		const struct vcpu_set *set = &c->spec.sets[i];
+
+		if (!set->has_start || set->start != SVMT_START_WAIT_SIPI)
+			continue;
+		if (!set->first)
+			check_found(c, check, &set->start_range, "vCPU 0 is the one that starts the "
+				    "others; make it `start: run`, in an item of its own");
+		else if (!spec_has_chipset(&c->spec))
+			check_found(c, check, &set->start_range, "vCPUs start each other by their "
+				    "local APICs, which a chipset brings; add `{ chipset: pc }` to "
+				    "`devices`");
+	}
+}
+CHECK(start, "vcpu-start", "svmspec(5)", PART_DEVICES | PART_VCPUS);
+
+/* Linux and PVH images are told; others look for "RSD PTR " where a PC has its firmware. */
+static void rsdp(struct comp *c, const struct check *check)
+{
+	const enum payload_kind kind = c->spec.payload.kind;
+
+	if (!c->spec.acpi_bytes || c->spec.acpi_gpa == FIRMWARE || kind == PAYLOAD_LINUX ||
+	    kind == PAYLOAD_PVH)
+		return;
+	check_found(c, check, &c->spec.acpi_range, "the ACPI tables are at 0x%" PRIx64 ", where this "
+		    "payload does not find them; give `memory` a region at 0xe0000, or say "
+		    "`acpi: false`", c->spec.acpi_gpa);
+}
+CHECK_WARNING(rsdp, "device-rsdp", "ACPI 5.2.5.1", PART_DEVICES | PART_MEMORY | PART_PAYLOAD | PART_TABLES);
+
 const struct check *const device_checks[] = {
-	&check_places, &check_memory, &check_twice, &check_chipset, &check_lines, NULL,
+	&check_places, &check_memory, &check_twice, &check_chipset, &check_lines, &check_start,
+	&check_rsdp, NULL,
 };

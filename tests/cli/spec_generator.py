@@ -63,12 +63,14 @@ def vcpus(r, profile):
         return ""
     if r.random() < .6:
         s = state(r, profile, 4)
-        return "vcpus:\n  count: %d\n%s" % (r.randint(1, 255), "  state:\n" + s if s else "")
+        return "vcpus:\n  count: %d\n%s%s" % (r.randint(1, 255), r.choice(["", "", "  start: run\n"]),
+                                              "  state:\n" + s if s else "")
     text, at = "vcpus:\n", 0
     for _ in range(r.randint(1, 4)):
         last = at + r.choice([0, 0, 1, 5])
         s = state(r, profile, 6)
-        text += "  - at: %s\n%s" % (at if at == last else "%d-%d" % (at, last), "    state:\n" + s if s else "")
+        text += "  - at: %s\n%s%s" % (at if at == last else "%d-%d" % (at, last),
+                                      r.choice(["", "", "    start: run\n"]), "    state:\n" + s if s else "")
         at = last + 1
     return text
 
