@@ -7,9 +7,9 @@
 #ifndef SVMC_COMP_H
 #define SVMC_COMP_H
 
-#include <cjson/cJSON.h>
 #include "arena.h"
 #include "diag.h"
+#include "json_out.h"
 #include "launch.h"
 #include "node.h"
 #include "svmc.h"
@@ -203,7 +203,7 @@ struct spec {
 	const char **allow;		/* names of save-state checks that may find something */
 	size_t allow_count, allow_capacity;
 	bool illegal_state;		/* one of them did */
-	cJSON *expect;			/* freed with the compilation */
+	struct json_out expect;		/* text; freed with the compilation */
 	struct spec_expect_event *expect_events;
 	size_t expect_event_count, expect_event_capacity;
 };

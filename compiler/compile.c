@@ -99,7 +99,7 @@ static int compile(const char *path, const char *text, size_t bytes,
 	status = !c->diag.errors ? SVMC_OK : c->io_failed ? SVMC_IO : SVMC_DIAGNOSED;
 	if (status)
 		svmc_image_free(goal->out);
-	cJSON_Delete(c->spec.expect);
+	json_out_free(&c->spec.expect);
 	arena_free(&c->arena);
 	free(c);
 	return status;

@@ -3,6 +3,7 @@
  * Decompilation: the nearest profile is the one that the template names, and everything is told
  * relative to it. Needs a template that the reader accepted.
  */
+#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

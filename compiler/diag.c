@@ -3,11 +3,11 @@
  * Printing of diagnostics. Text goes to one stream in the order of discovery; nothing is kept, so a
  * message is seen even when a later stage stops the compilation.
  */
-#include <cjson/cJSON.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include "diag.h"
+#include "json_out.h"
 
 #define LONG_LINE 160u	/* characters */
 
@@ -124,28 +124,39 @@ static void print_text(const struct diag *diag, const struct range *range,
 		print_source(diag, range, severity);
 }
 
+static void json_text(struct json_out *out, const char *name, const char *text)
+{
+	json_out_name(out, name);
+	json_out_string(out, text, strlen(text));
+}
+
+static void json_number(struct json_out *out, const char *name, uint32_t number)
+{
+	json_out_name(out, name);
+	json_out_u64(out, number);
+}
+
 static void print_json(const struct diag *diag, const struct range *range,
 		       const struct severity *severity, const char *message)
 {
-	cJSON *object = cJSON_CreateObject();
-	char *text;
+	const bool placed = range && range->source;
+	const char *file = placed ? range->source->path : diag->path;
+	struct json_out out = { 0 };
 
-	cJSON_AddStringToObject(object, "severity", severity->name);
-	if (range && range->source) {
-		cJSON_AddStringToObject(object, "file", range->source->path);
-		cJSON_AddNumberToObject(object, "line", range->line);
-		cJSON_AddNumberToObject(object, "column", range->column);
-		cJSON_AddNumberToObject(object, "end_line", range->end_line);
-		cJSON_AddNumberToObject(object, "end_column", range->end_column);
-	} else {
-		cJSON_AddStringToObject(object, "file", diag->path);
+	JSON_OUT_LITERAL(&out, "{");
+	json_text(&out, "severity", severity->name);
+	json_text(&out, "file", file);
+	if (placed) {
+		json_number(&out, "line", range->line);
+		json_number(&out, "column", range->column);
+		json_number(&out, "end_line", range->end_line);
+		json_number(&out, "end_column", range->end_column);
 	}
-	cJSON_AddStringToObject(object, "message", message);
-	text = cJSON_PrintUnformatted(object);
-	if (text)
-		fprintf(diag->out, "%s\n", text);
-	free(text);
-	cJSON_Delete(object);
+	json_text(&out, "message", message);
+	JSON_OUT_LITERAL(&out, "}\n");
+	if (!out.failed)
+		fwrite(out.data, 1, out.length, diag->out);
+	json_out_free(&out);
 }
 
 static void report(const struct diag *diag, const struct range *range,

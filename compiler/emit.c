@@ -9,33 +9,20 @@
 #include <string.h>
 #include "emit.h"
 #include "emit_parts.h"
-#include "json_out.h"
 #include "svmfeatures.h"
 #include "profile.h"
 #include "svmt_write.h"
-
-/* JSON text in arena memory; takes the object. */
-static const char *print_json(struct comp *c, cJSON *object, uint64_t *bytes)
-{
-	char *text = object ? cJSON_PrintUnformatted(object) : NULL;
-	const char *copy;
-
-	if (!text)
-		longjmp(c->arena.out_of_memory, 1);
-	*bytes = strlen(text);
-	copy = arena_copy(&c->arena, text, (size_t)*bytes);
-	free(text);
-	return copy;
-}
 
 static const char *meta(struct comp *c, uint64_t *bytes)
 {
 	struct json_out out = { 0 };
 	const char *text;
 
-	JSON_OUT_LITERAL(&out, "{\"name\":");
+	JSON_OUT_LITERAL(&out, "{");
+	json_out_name(&out, "name");
 	json_out_string(&out, c->spec.name, strlen(c->spec.name));
-	JSON_OUT_LITERAL(&out, ",\"svmspec\":1,\"profile\":");
+	JSON_OUT_LITERAL(&out, ",\"svmspec\":1");
+	json_out_name(&out, "profile");
 	json_out_string(&out, c->spec.profile->name, strlen(c->spec.profile->name));
 	JSON_OUT_LITERAL(&out, "}");
 	if (out.failed)
@@ -118,10 +105,7 @@ int emit_template(struct comp *c, struct svmc_image *out)
 		data = emit_launch(c, &bytes);
 		add(parts, &count, SVMT_LAUNCH, data, bytes);
 	}
-	if (c->spec.expect) {
-		data = print_json(c, c->spec.expect, &bytes);
-		add(parts, &count, SVMT_EXPECT, data, bytes);
-	}
+	add_filled(parts, &count, SVMT_EXPECT, c->spec.expect.data, c->spec.expect.length);
 	if (svmt_write_image(parts, count, c->spec.illegal_state ? SVMT_F_ILLEGAL_STATE : 0,
 			     &out->bytes, &out->length)) {
 		if (errno == ENOMEM)

@@ -3,30 +3,21 @@
  * `expect:`: what makes a spec a test. It is checked here and stored as JSON in the template, for
  * svmctl test to compare; numbers become hex strings, since JSON readers round above 2^53.
  */
-#include <inttypes.h>
 #include <string.h>
 #include "read.h"
 #include "spec_read.h"
 #include "spec_tables.h"
 
-static void *out_of_memory(struct comp *c)
+static void add_hex(struct json_out *out, const char *name, uint64_t value)
 {
-	longjmp(c->arena.out_of_memory, 1);
+	json_out_name(out, name);
+	json_out_hex(out, value);
 }
 
-static void add_hex(struct comp *c, cJSON *object, const char *name, uint64_t value)
+static void add_text(struct json_out *out, const char *name, const char *text)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "0x%" PRIx64, value);
-	if (!cJSON_AddStringToObject(object, name, text))
-		out_of_memory(c);
-}
-
-static void add_text(struct comp *c, cJSON *object, const char *name, const char *text)
-{
-	if (!cJSON_AddStringToObject(object, name, text))
-		out_of_memory(c);
+	json_out_name(out, name);
+	json_out_string(out, text, strlen(text));
 }
 
 static bool read_exit(struct comp *c, const struct node *node, void *into)
@@ -34,7 +25,7 @@ static bool read_exit(struct comp *c, const struct node *node, void *into)
 	int row = read_exit_name(c, node);
 
 	if (row >= 0)
-		add_text(c, into, "exit", svm_exits[row].name);
+		add_text(into, "exit", svm_exits[row].name);
 	return row >= 0;
 }
 
@@ -49,14 +40,13 @@ static const char *regs_name_next(size_t index)
 
 static bool read_regs(struct comp *c, const struct node *node, void *into)
 {
-	cJSON *regs;
+	struct json_out *out = into;
 	bool good = want_map(c, node, "regs");
 
 	if (!good)
 		return false;
-	regs = cJSON_AddObjectToObject(into, "regs");
-	if (!regs)
-		out_of_memory(c);
+	json_out_name(out, "regs");
+	JSON_OUT_LITERAL(out, "{");
 	for (size_t i = 0; i < node->count; i++) {
 		const struct node *key = node->pairs[i].key;
 		uint64_t value = 0;
@@ -73,9 +63,10 @@ static bool read_regs(struct comp *c, const struct node *node, void *into)
 					&value)) {
 			good = false;
 		} else {
-			add_hex(c, regs, key->text, value);
+			add_hex(out, key->text, value);
 		}
 	}
+	JSON_OUT_LITERAL(out, "}");
 	return good;
 }
 
@@ -86,7 +77,7 @@ static bool read_serial(struct comp *c, const struct node *node, void *into)
 			   node_quote(&c->arena, node));
 		return false;
 	}
-	add_text(c, into, "serial", node->text);
+	add_text(into, "serial", node->text);
 	return true;
 }
 
@@ -96,7 +87,7 @@ static bool add_number(struct comp *c, const struct node *node, void *into, cons
 
 	if (!read_number(c, node, name, 64, UNIT_NONE, &value))
 		return false;
-	add_hex(c, into, name, value);
+	add_hex(into, name, value);
 	return true;
 }
 
@@ -147,17 +138,15 @@ static bool check_mask(struct comp *c, const struct node *event, const char *mas
 	return false;
 }
 
-static bool read_event(struct comp *c, const struct node *node, cJSON *list)
+static bool read_event(struct comp *c, const struct node *node, struct json_out *out)
 {
 	struct spec *spec = &c->spec;
-	cJSON *event = cJSON_CreateObject();
 	const struct node *name;
 
-	if (!event)
-		out_of_memory(c);
-	cJSON_AddItemToArray(list, event);
-	if (!read_map(c, node, "an expected event", event_keys, 6, event))
+	JSON_OUT_LITERAL(out, "{");
+	if (!read_map(c, node, "an expected event", event_keys, 6, out))
 		return false;
+	JSON_OUT_LITERAL(out, "}");
 	if (!check_mask(c, node, "mask", "info1") || !check_mask(c, node, "mask2", "info2"))
 		return false;
 	name = node_get(node, "exit");
@@ -172,16 +161,19 @@ static bool read_event(struct comp *c, const struct node *node, cJSON *list)
 
 static bool read_events(struct comp *c, const struct node *node, void *into)
 {
+	struct json_out *out = into;
 	bool good = want_list(c, node, "events");
-	cJSON *list;
 
 	if (!good)
 		return false;
-	list = cJSON_AddArrayToObject(into, "events");
-	if (!list)
-		out_of_memory(c);
-	for (size_t i = 0; i < node->count; i++)
-		good &= read_event(c, node->items[i], list);
+	json_out_name(out, "events");
+	JSON_OUT_LITERAL(out, "[");
+	for (size_t i = 0; i < node->count; i++) {
+		if (i)
+			JSON_OUT_LITERAL(out, ",");
+		good &= read_event(c, node->items[i], out);
+	}
+	JSON_OUT_LITERAL(out, "]");
 	return good;
 }
 
@@ -191,8 +183,8 @@ static bool read_strict(struct comp *c, const struct node *node, void *into)
 
 	if (!read_bool(c, node, "strict", &strict))
 		return false;
-	if (!cJSON_AddBoolToObject(into, "strict", strict))
-		out_of_memory(c);
+	json_out_name(into, "strict");
+	json_out_text(into, strict ? "true" : "false");
 	return true;
 }
 
@@ -209,8 +201,8 @@ static bool read_within(struct comp *c, const struct node *node, void *into)
 			   node_quote(&c->arena, node));
 		return false;
 	}
-	if (!cJSON_AddNumberToObject(into, "within_ns", (double)within))
-		out_of_memory(c);
+	json_out_name(into, "within_ns");
+	json_out_u64(into, within);
 	return true;
 }
 
@@ -223,9 +215,14 @@ KEY_TABLE(expect_keys, keys);
 
 bool spec_read_expect(struct comp *c, const struct node *node, void *into)
 {
+	struct json_out *out = &c->spec.expect;
+	bool good;
+
 	(void)into;
-	c->spec.expect = cJSON_CreateObject();
-	if (!c->spec.expect)
-		out_of_memory(c);
-	return read_map(c, node, "expect", keys, 6, c->spec.expect);
+	JSON_OUT_LITERAL(out, "{");
+	good = read_map(c, node, "expect", keys, 6, out);
+	JSON_OUT_LITERAL(out, "}");
+	if (out->failed)
+		longjmp(c->arena.out_of_memory, 1);
+	return good;
 }

@@ -147,6 +147,14 @@ void json_out_string(struct json_out *out, const char *text, size_t length)
 	out->length += (size_t)(at - start);
 }
 
+void json_out_name(struct json_out *out, const char *name)
+{
+	if (out->length && out->data[out->length - 1] != '{')
+		JSON_OUT_LITERAL(out, ",");
+	json_out_string(out, name, strlen(name));
+	JSON_OUT_LITERAL(out, ":");
+}
+
 void json_out_free(struct json_out *out)
 {
 	free(out->data);

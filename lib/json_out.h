@@ -29,6 +29,8 @@ void json_out_u64(struct json_out *out, uint64_t value);	/* decimal digits */
 void json_out_hex(struct json_out *out, uint64_t value);	/* "0x1f" with the quotes */
 /* A quoted string; `text` must be valid UTF-8. */
 void json_out_string(struct json_out *out, const char *text, size_t length);
+/* `"name":` of one more member of the object that is being written. */
+void json_out_name(struct json_out *out, const char *name);
 void json_out_free(struct json_out *out);
 
 /* The same into caller memory of at least 20 bytes; return the end. No quotes, no NUL. */
