@@ -82,7 +82,7 @@ static int show(const char *name)
 	printf("name: %s\nas of: %s\nsource: %s\nsummary: %s\nasm: %u-bit code\nregisters:\n",
 	       profile->name, profile->as_of, profile->source, profile->summary,
 	       profile->code_bits);
-	for (const struct profile_value *v = profile->values; v->field; v++)
+	for (const struct profile_value *v = profile->values; *v->field; v++)
 		printf("  %s: 0x%" PRIx64 "\n", v->field, v->value);
 	printf("x87 control word: 0x%x\nintercepts besides the forced ones:", profile->fcw);
 	for (size_t i = 0; profile_intercepts[i]; i++)

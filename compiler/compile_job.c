@@ -5,7 +5,6 @@
 #include <string.h>
 #include "compile_job.h"
 #include "diag.h"
-#include "dump.h"
 #include "output.h"
 
 const char *emit_suffix(enum emit_kind kind)
@@ -41,12 +40,14 @@ static int write_vmcbs(const char *path, const struct svmt_view *view)
 	return result;
 }
 
+int (*compile_json)(FILE *out, const struct svmt_view *view);
+
 static int write_json(const char *path, const struct svmt_view *view)
 {
 	char *text = NULL;
 	size_t bytes = 0;
 	FILE *out = open_memstream(&text, &bytes);
-	int result = out ? dump_json(out, view) : -1;
+	int result = out ? compile_json(out, view) : -1;
 
 	if (out && fclose(out))
 		result = -1;

@@ -5,6 +5,7 @@
 
 #include "depfile.h"
 #include "svmc.h"
+#include "svmt_read.h"
 
 enum emit_kind { EMIT_SVMT, EMIT_VMCB, EMIT_JSON };
 
@@ -26,6 +27,9 @@ const char *emit_suffix(enum emit_kind kind);
  */
 void compile_job_run(struct compile_job *job, const struct svmc_options *options,
 		     enum emit_kind kind, bool depends);
+
+/* The writer for `--emit json`, which only svmc-more has: main_more.c sets it, in svmc it is NULL. */
+extern int (*compile_json)(FILE *out, const struct svmt_view *view);
 
 void compile_job_free(struct compile_job *job);
 

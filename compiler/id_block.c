@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "beside.h"
 #include "id_block.h"
 #include "svmc.h"
 
@@ -27,22 +28,6 @@ void id_block_fill(struct id_block *out, const struct svmt_launch *launch,
 	memcpy(out->digest, digest, sizeof(out->digest));
 	memcpy(out->family_id, launch->family_id, sizeof(out->family_id));
 	memcpy(out->image_id, launch->image_id, sizeof(out->image_id));
-}
-
-/* Beside svmc (a build tree) or where `make install` put it. */
-static const char *find_program(char room[4096])
-{
-	ssize_t length = readlink("/proc/self/exe", room, 4000);
-	char *slash;
-
-	if (length > 0) {
-		room[length] = 0;
-		slash = strrchr(room, '/');
-		strcpy(slash ? slash + 1 : room, "svmc-sign");
-		if (!access(room, X_OK))
-			return room;
-	}
-	return PKGLIBEXECDIR "/svmc-sign";
 }
 
 static bool write_all(int fd, const void *data, size_t bytes)
@@ -118,7 +103,7 @@ int id_block_sign(const struct id_block *block, const char *id_key, const char *
 		  struct id_auth *out)
 {
 	char room[4096 + 16];
-	const char *program = find_program(room);
+	const char *program = program_beside("svmc-sign", room);
 	char *argv[] = { (char *)"svmc-sign", (char *)id_key, (char *)author_key, NULL };
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
 	int in = -1, from = -1, status;

@@ -56,11 +56,11 @@ struct launch_profile {
 };
 
 struct launch_value {
-	const char *profile, *vmm;
+	char profile[20], vmm[8];
 	uint32_t since;
-	const char *cpu;		/* all, bsp, ap; snp: all, of SEV-SNP guests only */
-	const char *field, *value;	/* a number, signature, eip, eip-high or eip-low */
-	const char *source;
+	char cpu[4];			/* all, bsp, ap; snp: all, of SEV-SNP guests only */
+	char field[16], value[20];	/* a number, signature, eip, eip-high or eip-low */
+	char source[120];
 };
 
 extern const struct launch_value launch_values[];

@@ -64,7 +64,7 @@ const struct launch_profile *launch_profile_of(struct comp *c, const char *vmm, 
 
 const struct profile *launch_profile_shell(struct comp *c)
 {
-	static const struct profile_value none[] = { { NULL, 0 } };
+	static const struct profile_value none[] = { { "", 0 } };
 	const struct launch_profile *found = c->spec.launch.profile;
 	struct profile *profile = arena_alloc(&c->arena, sizeof(*profile));
 

@@ -1,42 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* svmc: dispatch to the subcommand, nothing else. */
+/*
+ * svmc: the two subcommands that build systems run for every spec. The others, the help and `--emit`
+ * (whose JSON wants a library) are svmc-more's, so that nothing of them costs time here.
+ */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
-#include "config.h"
+#include <unistd.h>
+#include "beside.h"
 #include "cmd.h"
 
-static const struct command *const commands[] = {
-	&cmd_compile, &cmd_check, &cmd_decompile, &cmd_diff, &cmd_dump, &cmd_explain, &cmd_export,
-	&cmd_golden, &cmd_graph, &cmd_import, &cmd_init, &cmd_measure, &cmd_profile, &cmd_schema,
-};
-#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
-
-static void print_help(FILE *out)
+/* getopt_long() takes an option's beginning for the option. */
+static bool emits(char **argv)
 {
-	fprintf(out, "usage: svmc COMMAND [OPTION]... [FILE]...\n\n"
-		     "Compile descriptions of AMD SVM guests to templates, and look into "
-		     "templates.\n\n");
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fprintf(out, "\n`svmc COMMAND --help` tells more; svmc(1) tells all.\n");
+	for (; *argv; argv++)
+		if (!strncmp(*argv, "--e", 3))
+			return true;
+	return false;
+}
+
+static int run_more(char **argv)
+{
+	char room[BESIDE_BYTES];
+	const char *path = program_beside("svmc-more", room);
+
+	execv(path, argv);
+	fprintf(stderr, "svmc: cannot run %s: %s\n", path, strerror(errno));
+	return SVMC_IO;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 2) {
-		print_help(stderr);
-		return SVMC_USAGE;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		print_help(stdout);
-		return fflush(stdout) ? SVMC_IO : SVMC_OK;
-	}
-	if (!strcmp(argv[1], "--version")) {
-		printf("svmc (svmkit) %s\n", PACKAGE_VERSION);
-		return fflush(stdout) ? SVMC_IO : SVMC_OK;
-	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (!strcmp(argv[1], commands[i]->name))
-			return commands[i]->run(argc - 1, argv + 1);
-	fprintf(stderr, "svmc: no command `%s`; `svmc --help` lists them\n", argv[1]);
-	return SVMC_USAGE;
+	if (argc > 1 && !strcmp(argv[1], "compile") && !emits(argv + 2))
+		return cmd_compile.run(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "check"))
+		return cmd_check.run(argc - 1, argv + 1);
+	return run_more(argv);
 }

@@ -33,8 +33,8 @@ uint64_t profile_get(const struct profile *profile, const char *field)
 {
 	uint64_t value = 0;
 
-	for (const struct profile_value *v = profile->values; v->field; v++)
-		if (!strcmp(v->field, field))
+	for (const struct profile_value *v = profile->values; *v->field; v++)
+		if (text_is(v->field, field))
 			value = v->value;
 	return value;
 }
@@ -121,7 +121,7 @@ void profile_apply(struct comp *c)
 	const struct profile *profile = c->spec.profile;
 	const uint32_t mxcsr = 0x1f80;	/* APM volume 1, 4.2.2: value at reset */
 
-	for (const struct profile_value *v = profile->values; v->field; v++) {
+	for (const struct profile_value *v = profile->values; *v->field; v++) {
 		struct register_place place;
 
 		if (register_find(c, v->field, &place))

@@ -10,7 +10,7 @@
 #include "vmsa.h"
 
 struct profile_value {
-	const char *field;	/* save field, GPR, dr0-dr3 or xcr0; NULL ends a list */
+	char field[16];		/* save field, GPR, dr0-dr3 or xcr0; an empty one ends a list */
 	uint64_t value;
 };
 

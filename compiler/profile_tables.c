@@ -29,7 +29,7 @@ static const struct profile_value long64_values[] = {
 	FLAT_DATA("ds"), FLAT_DATA("es"), FLAT_DATA("ss"), FLAT_DATA("fs"), FLAT_DATA("gs"),
 	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),		/* busy TSS; base: memory.c */
 	{ "rip", 0x1000 }, { "rsp", 0x8000 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 static const struct profile_value prot32_values[] = {
@@ -40,7 +40,7 @@ static const struct profile_value prot32_values[] = {
 	FLAT_DATA("ds"), FLAT_DATA("es"), FLAT_DATA("ss"), FLAT_DATA("fs"), FLAT_DATA("gs"),
 	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),		/* busy 32-bit TSS */
 	{ "rip", 0x1000 }, { "rsp", 0x8000 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 /* EBX is the address of the information structure, which svmc puts into memory. */
@@ -53,7 +53,7 @@ static const struct profile_value multiboot_values[] = {
 	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),
 	{ "rax", 0x2badb002 },
 	{ "rip", 0x1000 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 /* RSI is the address of the zero page, RIP 0x200 behind the loaded kernel: image_linux.c has both. */
@@ -68,7 +68,7 @@ static const struct profile_value linux64_values[] = {
 	SEGMENT("fs", 0x18, 0xc93, 0xffffffff, 0), SEGMENT("gs", 0x18, 0xc93, 0xffffffff, 0),
 	SEGMENT("tr", 0x20, 0x8b, 0x67, 0),
 	{ "rip", 0x1000200 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 /* EBX is the address of the start information; the guest brings its own descriptor table. */
@@ -80,7 +80,7 @@ static const struct profile_value pvh_values[] = {
 	FLAT_DATA("ds"), FLAT_DATA("es"), FLAT_DATA("ss"), FLAT_DATA("fs"), FLAT_DATA("gs"),
 	SEGMENT("tr", 0x18, 0x8b, 0x67, 0),
 	{ "rip", 0x100000 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 static const struct profile_value real16_values[] = {
@@ -92,7 +92,7 @@ static const struct profile_value real16_values[] = {
 	SEGMENT("tr", 0, 0x8b, 0xffff, 0), SEGMENT("ldtr", 0, 0x82, 0xffff, 0),
 	{ "gdtr.limit", 0xffff }, { "idtr.limit", 0x3ff },	/* 256 vectors of 4 bytes */
 	{ "rip", 0x1000 }, { "rsp", 0x8000 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 /* APM volume 2 table 14-1, initial processor state, column RESET. EFER.SVME is ours (C01). */
@@ -105,7 +105,7 @@ static const struct profile_value apm_reset_values[] = {
 	SEGMENT("tr", 0, 0x83, 0xffff, 0), SEGMENT("ldtr", 0, 0x82, 0xffff, 0),
 	{ "gdtr.limit", 0xffff }, { "idtr.limit", 0xffff },
 	{ "rip", 0xfff0 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 /*
@@ -121,7 +121,7 @@ static const struct profile_value apm_init_values[] = {
 	SEGMENT("tr", 0, 0x83, 0xffff, 0), SEGMENT("ldtr", 0, 0x82, 0xffff, 0),
 	{ "gdtr.limit", 0xffff }, { "idtr.limit", 0xffff },
 	{ "rip", 0xfff0 },
-	{ NULL, 0 },
+	{ "", 0 },
 };
 
 static const struct profile long64 = {

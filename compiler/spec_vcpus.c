@@ -155,7 +155,7 @@ static bool is_segment(const char *name)
 	};
 
 	for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++)
-		if (!strcmp(segments[i], name))
+		if (text_is(segments[i], name))
 			return true;
 	return false;
 }

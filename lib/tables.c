@@ -115,7 +115,7 @@ static const void *find_row(const char *name, const uint16_t *slots, size_t coun
 	for (size_t at = hash & (count - 1); slots[at]; at = (at + 1) & (count - 1)) {
 		const char *row = (const char *)rows + (slots[at] - 1u) * row_bytes;
 
-		if (!strcmp(*(const char *const *)(const void *)row, name))
+		if (!strcmp(row, name))
 			return row;
 	}
 	return NULL;
@@ -208,7 +208,7 @@ uint64_t svm_slot_code(unsigned int slot)
 static int name_find(const char *const names[], size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcmp(names[i], name))
+		if (*names[i] == *name && !strcmp(names[i], name))
 			return (int)i;
 	return -1;
 }

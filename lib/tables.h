@@ -12,8 +12,9 @@
 #include <svmkit/svmrt.h>
 #include <svmkit/vmcb.h>
 
+/* The texts are in the rows: pointers to them would each be relocated at every start of a program. */
 struct vmcb_field_info {
-	const char *name;	/* spec name: V_TPR (control), es.selector or cr0 (save) */
+	char name[32];		/* spec name: V_TPR (control), es.selector or cr0 (save) */
 	uint16_t offset;	/* in the VMCB page, bytes */
 	uint16_t bytes;		/* width of the word, bytes; may exceed 8 */
 	uint16_t hi, lo;	/* bits of the word */
@@ -21,28 +22,28 @@ struct vmcb_field_info {
 	uint8_t access;		/* enum vmcb_access, control fields */
 	uint8_t loaded_by;	/* enum vmcb_loaded_by, save fields */
 	uint8_t clean;		/* clean bit or VMCB_NEVER_CACHED */
-	const char *feature, *meaning, *rule;
+	char feature[64], meaning[136], rule[104];
 };
 
 struct svm_intercept_info {
-	const char *name;
+	char name[24];
 	uint8_t word, bit;
 	uint8_t force;		/* enum svm_force */
 	uint64_t exitcode;
-	const char *feature, *safety, *meaning;
+	char feature[32], safety[64], meaning[72];
 };
 
 struct svm_exit_info {
-	const char *name;
+	char name[24];
 	uint64_t code;
 	uint8_t kind;		/* enum svm_exit_kind */
 	bool nrip;
-	const char *exitinfo1, *exitinfo2, *note;
+	char exitinfo1[128], exitinfo2[104], note[64];
 };
 
 struct svm_msr_info {
 	uint32_t index;
-	const char *name, *meaning, *source;
+	char name[32], meaning[56], source[32];
 };
 
 extern const struct vmcb_field_info vmcb_fields[];

@@ -11,12 +11,12 @@
 #define VMSA_PAGE_BYTES 4096u
 
 struct vmsa_field_info {
-	const char *name;	/* spec name: es.selector, rip, sev_features */
+	char name[24];		/* spec name: es.selector, rip, sev_features */
 	uint16_t offset;	/* in the page, bytes */
 	uint16_t bytes;		/* may exceed 8 */
 	bool reserved;
-	const char *swap;	/* APM table B-4: A, B or C, "guest only", or "-" */
-	const char *feature, *meaning;
+	char swap[12];		/* APM table B-4: A, B or C, "guest only", or "-" */
+	char feature[32], meaning[304];
 };
 
 extern const struct vmsa_field_info vmsa_fields[];

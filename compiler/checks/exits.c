@@ -26,9 +26,9 @@ enum group {
 
 static enum group group_of(const struct svm_exit_info *info)
 {
-	if (info->kind == SVM_KIND_INTR || !strcmp(info->name, "EXC_MC"))
+	if (info->kind == SVM_KIND_INTR || info == &svm_exits[SVM_ROW_EXC_MC])
 		return GROUP_HOST;
-	if (info->kind == SVM_KIND_ERROR || !strcmp(info->name, "SHUTDOWN"))
+	if (info->kind == SVM_KIND_ERROR || info == &svm_exits[SVM_ROW_SHUTDOWN])
 		return GROUP_END;
 	switch (info->kind) {
 	case SVM_KIND_INSN:

@@ -123,7 +123,7 @@ static void every_profile_names_registers_that_exist_and_sets_them(void **state)
 		struct comp *c = new_comp(profiles[i]);
 
 		profile_apply(c);
-		for (const struct profile_value *v = profiles[i]->values; v->field; v++) {
+		for (const struct profile_value *v = profiles[i]->values; *v->field; v++) {
 			struct register_place place;
 
 			if (!register_find(c, v->field, &place) ||
