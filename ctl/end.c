@@ -14,6 +14,8 @@ static const struct {
 } reasons[] = {
 	{ "stop", CTL_OK, "the guest ended by exit policy `stop`" },
 	{ "debug-exit", CTL_OK, "the guest wrote to its debug-exit port" },
+	{ "power-off", CTL_OK, "the guest switched its power off" },
+	{ "reset", CTL_RESET, "the guest reset its machine" },
 	{ "shutdown", CTL_SHUTDOWN, "the guest shut down (triple fault)" },
 	{ "invalid", CTL_INVALID, "VMRUN refused the guest's state (VMEXIT_INVALID)" },
 	{ "broken", CTL_BROKEN, "the module could not continue the guest" },

@@ -17,8 +17,8 @@ static const struct ctl_command *const commands[] = {
 
 static const char exit_statuses[] =
 	"Exit status:\n"
-	"  0    done; for run and wait: the guest ended by exit policy `stop`, or with\n"
-	"       debug-exit status 0; for test: every spec passed\n"
+	"  0    done; for run and wait: the guest ended by exit policy `stop`, by power-off,\n"
+	"       or with debug-exit status 0; for test: every spec passed\n"
 	"  1    error: connection, daemon, or a file; for test: a spec failed\n"
 	"  2    usage\n"
 	"  3    the spec or the template was rejected\n"
@@ -27,6 +27,7 @@ static const char exit_statuses[] =
 	"  12   the daemon or the module could not continue the guest\n"
 	"  13   the guest wrote a debug-exit status other than 0\n"
 	"  14   stopped by another client, or by a limit of its VM\n"
+	"  15   the guest reset its machine\n"
 	"  124  the time limit passed\n"
 	"  130  interrupted by SIGINT (143: by SIGTERM); the guest was stopped\n";
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "console.h"
+#include "device_thread.h"
 #include "json_b64.h"
 #include "json_check.h"
 #include "log.h"
@@ -24,20 +25,20 @@ void console_free(struct console *console)
 	pthread_cond_destroy(&console->room);
 }
 
-void console_put(struct vcpu *vcpu, char byte)
+void console_put(struct vm *vm, char byte)
 {
-	struct console *console = &vcpu->vm->console;
+	struct console *console = &vm->console;
 	bool wake;
 
 	pthread_mutex_lock(&console->lock);
-	/* The loop never waits for a vCPU thread that has not said `done`, so room will come. */
+	/* The loop never waits for a thread that has not said `done`, so room will come. */
 	while (console->pending_bytes == sizeof(console->pending))
 		pthread_cond_wait(&console->room, &console->lock);
 	wake = console->pending_bytes == 0;
 	console->pending[console->pending_bytes++] = byte;
 	pthread_mutex_unlock(&console->lock);
 	if (wake)
-		daemon_wake(vcpu->vm->daemon);
+		daemon_wake(vm->daemon);
 }
 
 bool console_get(struct console *console, uint8_t *byte)
@@ -76,6 +77,8 @@ bool console_type(struct console *console, const char *bytes, size_t length, siz
 			       sizeof(console->input)] = bytes[i];
 	*waiting = console->input_bytes;
 	pthread_mutex_unlock(&console->lock);
+	if (fits && console->typed)
+		device_async_send(console->typed);
 	return fits;
 }
 

@@ -15,8 +15,8 @@
 #include "limits.h"
 #include "list.h"
 
+struct device_async;
 struct vm;
-struct vcpu;
 
 struct console {
 	bool exists;		/* the VM has a serial port; fixed before it starts */
@@ -26,6 +26,7 @@ struct console {
 	size_t pending_bytes;
 	char input[CONSOLE_INPUT_BYTES];	/* a ring */
 	size_t input_start, input_bytes;
+	struct device_async *typed;	/* or NULL; fixed before the VM starts: there is input */
 	/* Loop thread only from here. */
 	char carry[4];		/* start of a UTF-8 character whose rest has not come yet */
 	size_t carry_bytes;
@@ -42,8 +43,8 @@ struct attachment {
 void console_init(struct console *console);
 void console_free(struct console *console);
 
-/* vCPU thread: one byte of output. */
-void console_put(struct vcpu *vcpu, char byte);
+/* Any thread but the loop: one byte of output. */
+void console_put(struct vm *vm, char byte);
 /* vCPU thread: takes a byte of input; false: there is none. And whether there is one. */
 bool console_get(struct console *console, uint8_t *byte);
 bool console_has_input(struct console *console);

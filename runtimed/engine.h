@@ -7,6 +7,7 @@
 #ifndef SVMRUND_ENGINE_H
 #define SVMRUND_ENGINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <svmkit/svmrt.h>
 
@@ -58,6 +59,18 @@ struct engine {
 	int (*run)(int vcpu_fd);
 	int (*kick)(int vcpu_fd);
 	int (*nmi)(int vcpu_fd);	/* NULL: the engine runs no guests */
+	/*
+	 * NULL, all of these: the engine runs no guests. Interrupts; as svmrt.h has them, and from
+	 * any thread. Those without `error` leave errno: nobody is there to be told.
+	 */
+	int (*irqchip)(int vm_fd, struct engine_error *error);
+	int (*msi)(int vm_fd, uint64_t address, uint32_t data);
+	int (*irqfd)(int vm_fd, struct svmrt_irqfd *irqfd, struct engine_error *error);
+	int (*eoifd)(int vm_fd, struct svmrt_eoifd *eoifd, struct engine_error *error);
+	int (*ioeventfd)(int vm_fd, struct svmrt_ioeventfd *ioeventfd, struct engine_error *error);
+	int (*extint)(int vcpu_fd, bool level);
+	int (*init)(int vcpu_fd, struct svmrt_vcpu_init *init);
+	int (*lapic)(int vcpu_fd, struct svmrt_lapic_state *state);
 	int (*wake)(int vcpu_fd);	/* NULL, or: there is room in a ring whose vCPU waits */
 	int (*stats)(int vcpu_fd, struct svmrt_stats *stats);
 	/* NULL, or: exits by finer rule of the template, `count` of them. */

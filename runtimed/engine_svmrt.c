@@ -218,6 +218,65 @@ static int svmrt_debug(int vcpu_fd, struct svmrt_vcpu_debug *debug, struct engin
 	return 0;
 }
 
+static int svmrt_irqchip(int vm_fd, struct engine_error *error)
+{
+	struct svmrt_irqchip irqchip = { .size = sizeof(irqchip), .flags = SVMRT_IRQCHIP_LAPIC };
+
+	if (ioctl(vm_fd, SVMRT_VM_IRQCHIP, &irqchip) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_IRQCHIP", irqchip.error);
+	return 0;
+}
+
+static int svmrt_msi(int vm_fd, uint64_t address, uint32_t data)
+{
+	struct svmrt_msi msi = { .size = sizeof(msi), .address = address, .data = data };
+
+	return ioctl(vm_fd, SVMRT_VM_MSI, &msi);
+}
+
+static int svmrt_irqfd(int vm_fd, struct svmrt_irqfd *irqfd, struct engine_error *error)
+{
+	irqfd->size = sizeof(*irqfd);
+	if (ioctl(vm_fd, SVMRT_VM_IRQFD, irqfd) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_IRQFD", irqfd->error);
+	return 0;
+}
+
+static int svmrt_eoifd(int vm_fd, struct svmrt_eoifd *eoifd, struct engine_error *error)
+{
+	eoifd->size = sizeof(*eoifd);
+	if (ioctl(vm_fd, SVMRT_VM_EOIFD, eoifd) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_EOIFD", eoifd->error);
+	return 0;
+}
+
+static int svmrt_ioeventfd(int vm_fd, struct svmrt_ioeventfd *ioeventfd, struct engine_error *error)
+{
+	ioeventfd->size = sizeof(*ioeventfd);
+	if (ioctl(vm_fd, SVMRT_VM_IOEVENTFD, ioeventfd) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_IOEVENTFD", ioeventfd->error);
+	return 0;
+}
+
+static int svmrt_extint(int vcpu_fd, bool level)
+{
+	struct svmrt_vcpu_extint extint = { .size = sizeof(extint), .level = level };
+
+	return ioctl(vcpu_fd, SVMRT_VCPU_EXTINT, &extint);
+}
+
+static int svmrt_init(int vcpu_fd, struct svmrt_vcpu_init *init)
+{
+	init->size = sizeof(*init);
+	return ioctl(vcpu_fd, SVMRT_VCPU_INIT, init);
+}
+
+static int svmrt_lapic(int vcpu_fd, struct svmrt_lapic_state *state)
+{
+	state->size = sizeof(*state);
+	return ioctl(vcpu_fd, SVMRT_VCPU_LAPIC, state);
+}
+
 void engine_svmrt_init(struct engine *engine, const char *device)
 {
 	*engine = (struct engine){
@@ -226,6 +285,9 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.map = svmrt_map, .access = svmrt_access, .policy = svmrt_policy,
 		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
+		.irqchip = svmrt_irqchip, .msi = svmrt_msi, .irqfd = svmrt_irqfd,
+		.eoifd = svmrt_eoifd, .ioeventfd = svmrt_ioeventfd, .extint = svmrt_extint,
+		.init = svmrt_init, .lapic = svmrt_lapic,
 		.run = svmrt_run, .kick = svmrt_kick, .nmi = svmrt_nmi, .wake = svmrt_wake,
 		.stats = svmrt_stats, .details = svmrt_details,
 		.rule_counts = svmrt_rule_counts, .image = svmrt_image,

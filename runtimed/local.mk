@@ -10,12 +10,15 @@ libsvmkit_common_a_SOURCES += \
 noinst_LIBRARIES += libsvmrund.a
 libsvmrund_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) -I$(top_srcdir)/runtimed
 libsvmrund_a_SOURCES = \
+	runtimed/bus.c runtimed/bus.h \
 	runtimed/client.c runtimed/client.h \
 	runtimed/client_input.c runtimed/client_input.h \
 	runtimed/config.c runtimed/config.h \
 	runtimed/config_value.c runtimed/config_value.h \
 	runtimed/console.c runtimed/console.h \
 	runtimed/daemon.c runtimed/daemon.h \
+	runtimed/device.c runtimed/device.h \
+	runtimed/device_thread.c runtimed/device_thread.h \
 	runtimed/devices/debug_exit.c runtimed/devices/debug_exit.h \
 	runtimed/devices/uart.c runtimed/devices/uart.h \
 	runtimed/engine.h runtimed/engine_replay.c runtimed/engine_replay.h \
@@ -25,6 +28,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/events.c runtimed/events.h \
 	runtimed/guest_walk.c runtimed/guest_walk.h \
 	runtimed/io.c runtimed/io.h \
+	runtimed/irq.c runtimed/irq.h \
 	runtimed/limits.h runtimed/list.h \
 	runtimed/log.c runtimed/log.h \
 	runtimed/metrics.c runtimed/metrics.h runtimed/metrics_server.c \
@@ -45,7 +49,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/template_file.c runtimed/template_file.h \
 	runtimed/vcpu.c runtimed/vcpu.h runtimed/vcpu_debug.c runtimed/vcpu_debug.h \
 	runtimed/vcpu_state.c runtimed/vcpu_state.h runtimed/vcpu_thread.c \
-	runtimed/vm.c runtimed/vm.h runtimed/vm_build.c runtimed/vm_end.h \
+	runtimed/vm.c runtimed/vm.h runtimed/vm_build.c runtimed/vm_clock.c runtimed/vm_clock.h runtimed/vm_end.h \
 	runtimed/vm_limit.c runtimed/vm_limit.h runtimed/vm_moves.c runtimed/vm_moves.h \
 	runtimed/vm_place.c runtimed/vm_place.h runtimed/vm_wait.c
 

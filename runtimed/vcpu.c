@@ -9,6 +9,7 @@
 #include "events.h"
 #include "limits.h"
 #include "log.h"
+#include "svmt_device.h"
 #include "vcpu.h"
 
 /* A descriptor, or -1. */
@@ -27,7 +28,10 @@ static int create_from_template(struct vcpu *vcpu, struct engine_error *error)
 	if (row->kind != SVMT_VCPU_PLAIN)
 		return engine_fail(error, EOPNOTSUPP, "vCPU",
 				   "confidential guests are not supported");
-	vcpu->waits_for_sipi = row->start == SVMT_START_WAIT_SIPI;
+	if (row->start == SVMT_START_WAIT_SIPI) {
+		create.flags = SVMRT_VCPU_WAIT_SIPI;
+		vcpu->waits_for_ever = !svmt_chipset(view);
+	}
 	return engine->create_vcpu(vcpu->vm->fd, &create, error);
 }
 

@@ -17,7 +17,7 @@
 struct vcpu {
 	struct vm *vm;
 	unsigned int index;
-	bool waits_for_sipi;		/* has no thread: nothing can send a SIPI yet */
+	bool waits_for_ever;		/* for a SIPI, without a local APIC: it has no thread */
 	int fd;
 	struct engine_pages pages;
 	struct event_json_head json_head;

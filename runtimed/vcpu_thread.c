@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include "device.h"
 #include "io.h"
 #include "mmio.h"
 #include "tables.h"
@@ -31,7 +32,7 @@ static void end_run(struct vcpu *vcpu, enum vm_end_reason reason, const char *te
 }
 
 /* Policy `user`: false when the run cannot go on. */
-static bool finish_exit(struct vcpu *vcpu)
+static bool finish_access(struct vcpu *vcpu)
 {
 	const struct svmrt_run_page *run = vcpu->pages.run;
 	char fallback[24];
@@ -45,6 +46,11 @@ static bool finish_exit(struct vcpu *vcpu)
 		 "exit %s has policy `user` but svmrund has no handler for it; use stop, skip or "
 		 "inject in the spec", exit_name(run->exitcode, fallback));
 	return false;
+}
+
+static bool finish_exit(struct vcpu *vcpu)
+{
+	return finish_access(vcpu) && !device_ended_run(vcpu);
 }
 
 /* For engines that do not wait in RUN themselves. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "device.h"
 #include "events.h"
 #include "limits.h"
 #include "log.h"
@@ -24,7 +25,7 @@ static const char *const reason_name[] = {
 	[VM_END_NONE] = "none", [VM_END_STOP] = "stop", [VM_END_SHUTDOWN] = "shutdown",
 	[VM_END_INVALID] = "invalid", [VM_END_BROKEN] = "broken", [VM_END_ERROR] = "error",
 	[VM_END_REQUESTED] = "requested", [VM_END_DEBUG_EXIT] = "debug-exit",
-	[VM_END_LIMIT] = "limit",
+	[VM_END_LIMIT] = "limit", [VM_END_POWER_OFF] = "power-off", [VM_END_RESET] = "reset",
 };
 
 struct vm *vm_find(struct daemon *daemon, uint64_t number)
@@ -99,15 +100,40 @@ static void give_up(struct vm *vm, unsigned int vcpu, int status)
 	vm_request_stop(vm);
 }
 
+/* Guest time and devices: from the start and from vm.resume on, until a pause. */
+static void start_clock(struct vm *vm)
+{
+	bus_lock_on_loop(vm);
+	vm_clock_start(vm);
+	device_resume_all(vm);
+	device_timers_follow_clock(vm);
+	bus_unlock(vm);
+}
+
+static void stop_clock(struct vm *vm)
+{
+	bus_lock_on_loop(vm);
+	vm_clock_stop(vm);
+	device_pause_all(vm);
+	device_timers_follow_clock(vm);
+	bus_unlock(vm);
+}
+
 bool vm_start(struct vm *vm, struct engine_error *error)
 {
-	for (unsigned int i = 0; i < vm->vcpu_count; i++) {
-		int status;
+	int status = device_thread_start(vm);
 
-		if (vm->vcpus[i]->waits_for_sipi)
+	if (status) {
+		engine_fail(error, status, "the device thread could not start", "");
+		return false;
+	}
+	start_clock(vm);
+	for (unsigned int i = 0; i < vm->vcpu_count; i++) {
+		if (vm->vcpus[i]->waits_for_ever)
 			continue;
 		status = vcpu_thread_start(vm->vcpus[i]);
 		if (status && !vm->running) {
+			device_thread_give_up(vm);
 			engine_fail(error, status, "the thread of a vCPU could not start", "");
 			return false;
 		}
@@ -119,6 +145,7 @@ bool vm_start(struct vm *vm, struct engine_error *error)
 		vm->running++;
 	}
 	if (!vm->running) {
+		device_thread_give_up(vm);
 		error->number = EINVAL;
 		snprintf(error->text, sizeof(error->text),
 			 "no vCPU of the VM starts by itself: all wait for a SIPI");
@@ -181,6 +208,7 @@ void vm_resume(struct vm *vm, const struct vcpu *only)
 	vm->state = VM_RUNNING;
 	vm_limits_begin(vm);
 	vcpu_debug_forget(vm);
+	start_clock(vm);
 	for (unsigned int i = 0; i < vm->vcpu_count; i++)
 		if (vm->vcpus[i]->started && !vm->vcpus[i]->joined &&
 		    (!only || only == vm->vcpus[i]))
@@ -255,8 +283,10 @@ void vm_advance(struct vm *vm)
 	if (!vm_is_running(vm))
 		return;
 	console_pump(vm, false);
+	if ((vm->state == VM_RUNNING || vm->state == VM_PAUSING) && device_ended_run_itself(vm))
+		vm_request_stop(vm);
 	join_threads(vm);
-	if (!vm->running)
+	if (!vm->running && device_thread_end(vm))
 		vm->state = VM_DRAINING;
 	if (vm->state == VM_DRAINING && drain_rings(vm))
 		finish(vm);
@@ -265,6 +295,7 @@ void vm_advance(struct vm *vm)
 	if (vm->state == VM_PAUSING && all_parked(vm)) {
 		vm->state = VM_PAUSED;
 		vm_limits_pause(vm);
+		stop_clock(vm);
 		console_pump(vm, false);
 		tell_state(vm);
 		vm_wait_answer_paused(vm);
@@ -294,7 +325,7 @@ static void free_when_closed(struct vm *vm)
 		return;
 	free(vm->vcpus);
 	console_free(&vm->console);
-	io_bus_free(&vm->bus);
+	bus_free(&vm->bus);
 	free(vm);
 }
 
@@ -313,6 +344,8 @@ void vm_destroy(struct vm *vm)
 		vm->template->vms--;
 	for (unsigned int i = 0; i < count; i++)
 		vcpu_destroy(vm->vcpus[i], free_when_closed);
+	device_free_all(vm);
+	device_thread_free(vm);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (!count)

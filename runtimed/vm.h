@@ -17,11 +17,14 @@
 #define SVMRUND_VM_H
 
 #include <cjson/cJSON.h>
+#include "bus.h"
 #include "console.h"
 #include "daemon.h"
-#include "io.h"
+#include "device_thread.h"
+#include "irq.h"
 #include "list.h"
 #include "template.h"
+#include "vm_clock.h"
 #include "vm_end.h"
 #include "vm_place.h"
 
@@ -66,7 +69,14 @@ struct vm {
 	struct vm_limits limits;
 	struct vm_place place;
 	uint64_t ran_ms, resumed_ms;	/* run time before the last resume, and when that was */
-	struct io_bus bus;
+	struct bus bus;
+	struct list devices;		/* struct device */
+	struct irq_lines lines;
+	struct device_thread device_thread;
+	struct vm_clock clock;
+	atomic_bool device_ended;	/* with the two below: device_end_run() */
+	struct vm_end device_end;
+	pthread_t device_end_thread;
 	struct console console;
 	struct list subscriptions;	/* struct subscription */
 	struct list attachments;	/* struct attachment */

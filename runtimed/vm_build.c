@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "device.h"
 #include "devices/debug_exit.h"
 #include "devices/uart.h"
 #include "log.h"
 #include "recorder.h"
 #include "subscription.h"
+#include "svmt_device.h"
 #include "vcpu.h"
 #include "vm.h"
 
@@ -94,30 +96,39 @@ static int create_vcpus(struct vm *vm, uint32_t count, struct engine_error *erro
 	return 0;
 }
 
+typedef int device_maker(struct vm *vm, const struct svmt_device *row, struct engine_error *error);
+
+static device_maker *const makers[] = {
+	[SVMT_DEV_UART] = uart_add,
+	[SVMT_DEV_DEBUG_EXIT] = debug_exit_add,
+};
+
 static int add_devices(struct vm *vm, struct engine_error *error)
 {
 	const struct svmt_view *view = &vm->template->view;
 
 	for (uint32_t i = 0; i < view->device_count; i++) {
-		const struct svmt_device *device = &view->devices[i];
+		const struct svmt_device *row = &view->devices[i];
 
-		switch (device->type) {
-		case SVMT_DEV_UART:
-			io_bus_add(&vm->bus, uart_new((uint16_t)device->at, &vm->console));
-			vm->console.exists = true;
-			break;
-		case SVMT_DEV_DEBUG_EXIT:
-			io_bus_add(&vm->bus, debug_exit_new((uint16_t)device->at));
-			break;
-		default:
+		if (row->type >= sizeof(makers) / sizeof(makers[0]) || !makers[row->type]) {
 			error->number = EOPNOTSUPP;
 			snprintf(error->text, sizeof(error->text),
 				 "device %u of the template has type %u, which this svmrund does "
-				 "not have", i, device->type);
+				 "not have", i, row->type);
 			return -1;
 		}
+		if (makers[row->type](vm, row, error))
+			return -1;
 	}
 	return 0;
+}
+
+/* Local APICs are in the kernel, and decided before the first vCPU. */
+static int add_local_apics(struct vm *vm, struct engine_error *error)
+{
+	if (!svmt_chipset(&vm->template->view))
+		return 0;
+	return vm->daemon->engine->irqchip(vm->fd, error);
 }
 
 static int build(struct vm *vm, struct engine_error *error)
@@ -125,13 +136,13 @@ static int build(struct vm *vm, struct engine_error *error)
 	const struct engine *engine = vm->daemon->engine;
 
 	if (refuse_confidential(&vm->template->view, error) ||
-	    check_host(engine, &vm->template->view, error) || add_devices(vm, error) ||
-	    template_place(vm->template, error))
+	    check_host(engine, &vm->template->view, error) || template_place(vm->template, error))
 		return -1;
 	vm->fd = engine->create_vm(engine, error);
 	if (vm->fd < 0)
 		return -1;
-	if (map_regions(vm, error) || set_policy(vm, error) ||
+	if (map_regions(vm, error) || set_policy(vm, error) || add_local_apics(vm, error) ||
+	    add_devices(vm, error) ||
 	    create_vcpus(vm, vm->template->view.vcpu_count, error))
 		return -1;
 	return 0;
@@ -148,7 +159,9 @@ static struct vm *new_vm(struct daemon *daemon, const char *name, const char *id
 	list_init(&vm->subscriptions);
 	list_init(&vm->attachments);
 	list_init(&vm->waiters);
-	io_bus_init(&vm->bus);
+	bus_init(&vm->bus);
+	list_init(&vm->devices);
+	device_thread_init(&vm->device_thread);
 	console_init(&vm->console);
 	list_append(&daemon->vms, &vm->link);
 	daemon->vm_count++;

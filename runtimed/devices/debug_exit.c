@@ -2,42 +2,51 @@
 /* The debug exit port: how a bare test guest says that it is finished, and with what result. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "../device.h"
 #include "../log.h"
-#include "../vcpu.h"
 #include "debug_exit.h"
 
-static uint32_t debug_exit_read(struct io_device *device, unsigned int offset, unsigned int bytes)
+struct debug_exit {
+	struct device device;
+	struct bus_range port;
+};
+
+static uint64_t debug_exit_read(struct bus_range *range, uint64_t offset, unsigned int bytes)
 {
-	(void)device;
+	(void)range;
 	(void)offset;
 	(void)bytes;
 	return 0;
 }
 
-static bool debug_exit_write(struct io_device *device, struct vcpu *vcpu, unsigned int offset,
-			     unsigned int bytes, uint32_t value)
+static void debug_exit_write(struct bus_range *range, uint64_t offset, unsigned int bytes,
+			     uint64_t value)
 {
+	char text[64];
+
 	(void)offset;
 	(void)bytes;
-	vcpu->end.reason = VM_END_DEBUG_EXIT;
-	vcpu->end.status = value;
-	snprintf(vcpu->end.text, sizeof(vcpu->end.text), "the guest wrote %u to port 0x%x", value,
-		 device->first);
-	return true;
+	snprintf(text, sizeof(text), "the guest wrote %u to port 0x%x", (uint32_t)value,
+		 (unsigned int)range->first);
+	device_end_run(range->device, VM_END_DEBUG_EXIT, (uint32_t)value, text);
 }
 
-static void debug_exit_free(struct io_device *device)
+static void debug_exit_free(struct device *device)
 {
 	free(device);
 }
 
-struct io_device *debug_exit_new(uint16_t port)
+int debug_exit_add(struct vm *vm, const struct svmt_device *row, struct engine_error *error)
 {
-	struct io_device *device = need_memory(sizeof(*device));
+	struct debug_exit *exit = need_memory(sizeof(*exit));
 
-	*device = (struct io_device){
-		.first = port, .ports = 1, .widest = 4,
-		.read = debug_exit_read, .write = debug_exit_write, .free = debug_exit_free,
+	(void)error;
+	exit->device = (struct device){ .name = "debug exit", .free = debug_exit_free };
+	exit->port = (struct bus_range){
+		.device = &exit->device, .space = BUS_PORT, .first = row->at, .bytes = 1, .widest = 4,
+		.read = debug_exit_read, .write = debug_exit_write,
 	};
-	return device;
+	device_add(vm, &exit->device);
+	bus_add(vm, &exit->port);
+	return 0;
 }

@@ -3,8 +3,11 @@
 #ifndef SVMRUND_DEBUG_EXIT_H
 #define SVMRUND_DEBUG_EXIT_H
 
-#include "../io.h"
+#include <svmkit/svmt.h>
+#include "../engine.h"
 
-struct io_device *debug_exit_new(uint16_t port);	/* for io_bus_add() */
+struct vm;
+
+int debug_exit_add(struct vm *vm, const struct svmt_device *row, struct engine_error *error);
 
 #endif

@@ -5,9 +5,9 @@
  * of operating systems. Interrupts are identified in IIR but not delivered.
  */
 #include <stdlib.h>
-#include "../console.h"
+#include "../device.h"
 #include "../log.h"
-#include "../vcpu.h"
+#include "../vm.h"
 #include "uart.h"
 
 enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR, UART_PORTS };
@@ -25,7 +25,8 @@ enum { DATA, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR, UART_PORTS };
 #define MSR_LINES	0xb0	/* CTS, DSR, DCD: somebody is there and ready */
 
 struct uart {
-	struct io_device io;
+	struct device device;
+	struct bus_range ports;
 	struct console *console;
 	uint8_t divisor_low, divisor_high;
 	uint8_t received;	/* loopback only */
@@ -70,9 +71,9 @@ static uint8_t read_msr(const struct uart *uart)
 	return (uint8_t)((mcr & 1) << 5 | (mcr & 2) << 3 | (mcr & 4) << 4 | (mcr & 8) << 4);
 }
 
-static uint32_t uart_read(struct io_device *device, unsigned int offset, unsigned int bytes)
+static uint64_t uart_read(struct bus_range *range, uint64_t offset, unsigned int bytes)
 {
-	struct uart *uart = (struct uart *)device;
+	struct uart *uart = (struct uart *)range->device;
 	bool dlab = uart->lcr & LCR_DLAB;
 
 	(void)bytes;
@@ -91,21 +92,21 @@ static uint32_t uart_read(struct io_device *device, unsigned int offset, unsigne
 	}
 }
 
-static void transmit(struct uart *uart, struct vcpu *vcpu, uint8_t byte)
+static void transmit(struct uart *uart, uint8_t byte)
 {
 	uart->thr_interrupt = true;
 	if (uart->mcr & MCR_LOOP) {
 		uart->received = byte;
 		uart->data_ready = true;
 	} else {
-		console_put(vcpu, (char)byte);
+		console_put(uart->device.vm, (char)byte);
 	}
 }
 
-static bool uart_write(struct io_device *device, struct vcpu *vcpu, unsigned int offset,
-		       unsigned int bytes, uint32_t word)
+static void uart_write(struct bus_range *range, uint64_t offset, unsigned int bytes,
+		       uint64_t word)
 {
-	struct uart *uart = (struct uart *)device;
+	struct uart *uart = (struct uart *)range->device;
 	bool dlab = uart->lcr & LCR_DLAB;
 	uint8_t value = (uint8_t)word;
 
@@ -115,7 +116,7 @@ static bool uart_write(struct io_device *device, struct vcpu *vcpu, unsigned int
 		if (dlab)
 			uart->divisor_low = value;
 		else
-			transmit(uart, vcpu, value);
+			transmit(uart, value);
 		break;
 	case IER:
 		if (dlab) {
@@ -136,23 +137,27 @@ static bool uart_write(struct io_device *device, struct vcpu *vcpu, unsigned int
 	case SCR: uart->scr = value; break;
 	default: break;		/* LSR and MSR are read-only */
 	}
-	return false;
 }
 
-static void uart_free(struct io_device *device)
+static void uart_free(struct device *device)
 {
 	free(device);
 }
 
-struct io_device *uart_new(uint16_t first_port, struct console *console)
+int uart_add(struct vm *vm, const struct svmt_device *row, struct engine_error *error)
 {
 	struct uart *uart = need_memory(sizeof(*uart));
 
-	uart->io = (struct io_device){
-		.first = first_port, .ports = UART_PORTS, .widest = 1,
-		.read = uart_read, .write = uart_write, .free = uart_free,
+	(void)error;
+	uart->device = (struct device){ .name = "uart", .free = uart_free };
+	uart->ports = (struct bus_range){
+		.device = &uart->device, .space = BUS_PORT, .first = row->at, .bytes = UART_PORTS,
+		.widest = 1, .read = uart_read, .write = uart_write,
 	};
-	uart->console = console;
+	uart->console = &vm->console;
 	uart->divisor_low = 1;	/* 115200 baud */
-	return &uart->io;
+	vm->console.exists = true;
+	device_add(vm, &uart->device);
+	bus_add(vm, &uart->ports);
+	return 0;
 }

@@ -4,11 +4,11 @@
 #ifndef SVMRUND_UART_H
 #define SVMRUND_UART_H
 
-#include "../io.h"
+#include <svmkit/svmt.h>
+#include "../engine.h"
 
-struct console;
+struct vm;
 
-/* For io_bus_add(). */
-struct io_device *uart_new(uint16_t first_port, struct console *console);
+int uart_add(struct vm *vm, const struct svmt_device *row, struct engine_error *error);
 
 #endif

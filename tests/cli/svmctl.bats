@@ -96,7 +96,7 @@ json_lines() {
 	local row
 	for row in '0 "reason":"stop"' '0 "reason":"debug-exit","status":0' \
 		'10 "reason":"shutdown"' '11 "reason":"invalid"' '12 "reason":"broken"' \
-		'12 "reason":"error"' '13 "reason":"debug-exit","status":1' \
+		'0 "reason":"power-off"' '15 "reason":"reset"' '12 "reason":"error"' '13 "reason":"debug-exit","status":1' \
 		'14 "reason":"requested"' '1 "reason":"bored"'; do
 		run "-${row%% *}" fake '"end":{'"${row#* }"'}' run plain.yaml
 	done

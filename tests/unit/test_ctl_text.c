@@ -147,6 +147,8 @@ static void ends_have_a_sentence_and_a_status(void **state)
 		{ "{\"reason\":\"debug-exit\",\"status\":0}", 0, "status 0" },
 		{ "{\"reason\":\"debug-exit\",\"status\":3}", 13, "status 3" },
 		{ "{\"reason\":\"debug-exit\"}", 13, "debug-exit" },
+		{ "{\"reason\":\"power-off\"}", 0, "power off" },
+		{ "{\"reason\":\"reset\"}", 15, "reset" },
 		{ "{\"reason\":\"shutdown\"}", 10, "triple fault" },
 		{ "{\"reason\":\"invalid\"}", 11, "VMEXIT_INVALID" },
 		{ "{\"reason\":\"broken\",\"text\":\"no\\u001bmore\"}", 12, "no\\u001bmore" },

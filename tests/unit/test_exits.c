@@ -10,6 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 #include <svmkit/vmcb.h>
+#include "device.h"
+#include "io.h"
 #include "devices/debug_exit.h"
 #include "devices/uart.h"
 #include "mmio.h"
@@ -36,10 +38,12 @@ static int set_up(void **state)
 	m->vm.daemon = &m->daemon;
 	m->vcpu.vm = &m->vm;
 	m->vcpu.pages.run = &m->run;
-	io_bus_init(&m->vm.bus);
+	bus_init(&m->vm.bus);
+	list_init(&m->vm.devices);
+	device_thread_init(&m->vm.device_thread);
 	console_init(&m->vm.console);
-	io_bus_add(&m->vm.bus, uart_new(0x3f8, &m->vm.console));
-	io_bus_add(&m->vm.bus, debug_exit_new(0xf4));
+	uart_add(&m->vm, &(struct svmt_device){ .at = 0x3f8, .irq = 4 }, NULL);
+	debug_exit_add(&m->vm, &(struct svmt_device){ .at = 0xf4 }, NULL);
 	*state = m;
 	return 0;
 }
@@ -48,7 +52,8 @@ static int tear_down(void **state)
 {
 	struct machine *m = *state;
 
-	io_bus_free(&m->vm.bus);
+	device_free_all(&m->vm);
+	bus_free(&m->vm.bus);
 	console_free(&m->vm.console);
 	uv_close((uv_handle_t *)&m->daemon.wake, NULL);
 	uv_run(&m->daemon.loop, UV_RUN_DEFAULT);
@@ -186,7 +191,9 @@ static void the_debug_exit_port_ends_the_run(void **state)
 {
 	struct machine *m = *state;
 
-	assert_false(port_out(m, 0xf4, 4, 0xffffffff12345678));
+	assert_false(device_ended_run(&m->vcpu));
+	assert_true(port_out(m, 0xf4, 4, 0xffffffff12345678));
+	assert_true(device_ended_run(&m->vcpu));
 	assert_int_equal(m->vcpu.end.reason, VM_END_DEBUG_EXIT);
 	assert_int_equal(m->vcpu.end.status, 0x12345678);
 }
