@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+# Sourced by ./check: runs its stages. Each has a time budget (also its limit), a log of its own and one
+# line of result; TAP lines of the log count one by one. Lanes are functions of stages that run side by
+# side. Relies on $top and $logs; leaves $logs/NAME.log, $logs/NAME.result and, at the end, check.xml.
+
+started=$(date +%s)
+rm -f "$logs"/*.result "$logs"/*.pid "$logs/check.xml"
+
+# How often PATTERN is in the log, without the failures that are expected (TODO of TAP).
+count() { grep -E "$1" "$2" | grep -vc '^not ok.*# TODO '; }
+
+# stage NAME SECONDS COMMAND...: 0 seconds: no limit. False: something failed.
+stage() {
+	local name=$1 limit=$2 log=$logs/$1.log begin status=0 seconds good bad result=ok
+	shift 2
+	begin=$(date +%s)
+	SVMLAB_NAME=$SVMLAB_PREFIX$name timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null &
+	echo $! >"$logs/$name.pid"
+	wait $! || status=$?
+	rm -f "$logs/$name.pid"
+	seconds=$(($(date +%s) - begin))
+	good=$(count '^(PASS: |ok [0-9]+)' "$log")
+	bad=$(count '^(FAIL: |ERROR: |not ok [0-9]+|Bail out!)' "$log")
+	if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+		echo "$name: stopped after its limit of $limit s"
+		bad=$((bad + 1))
+	elif [ "$status" != 0 ] && [ "$bad" = 0 ]; then
+		bad=1
+	elif [ "$good" = 0 ] && [ "$bad" = 0 ]; then
+		good=1
+	fi
+	grep -hE '^(SKIP: |ok .*# SKIP)' "$log"
+	if [ "$bad" != 0 ]; then
+		result=FAILED
+		grep -hE -A12 '^(FAIL: |ERROR: |not ok |Bail out!)' "$log" | grep -v '# TODO ' | head -n 60
+		[ -n "$(grep -lE '^(FAIL: |not ok )' "$log")" ] || tail -n 25 "$log"
+		echo "(see ${log#"$top/"})"
+	fi
+	printf '%-14s %5d passed %4d failed %5d s of %4d  %s\n' "$name" "$good" "$bad" "$seconds" \
+		"$limit" "$result" | tee "$logs/$name.result"
+	[ "$bad" = 0 ]
+}
+
+# lanes FUNCTION...: each in a process of its own, side by side.
+lanes() {
+	local lane
+	for lane in "$@"; do
+		"$lane" &
+	done
+	wait
+}
+
+# Every stage's TAP as JUnit.
+junit() {
+	echo '<?xml version="1.0" encoding="UTF-8"?>'
+	echo '<testsuites>'
+	for log in "$logs"/*.log; do
+		[ -e "${log%.log}.result" ] || continue
+		awk -v "name=$(basename "$log" .log)" '
+			function escape(s) {
+				gsub(/&/, "\\&amp;", s); gsub(/</, "\\&lt;", s); gsub(/>/, "\\&gt;", s)
+				gsub(/"/, "\\&quot;", s); gsub(/[^[:print:]]/, "?", s)
+				return s
+			}
+			/^(PASS|FAIL|SKIP|XFAIL|ERROR): / || /^(not )?ok [0-9]+/ {
+				tests++
+				todo = /# TODO /; skipped = /# SKIP/ || /^SKIP/ || todo
+				failed = !skipped && (/^not ok/ || /^(FAIL|ERROR)/)
+				failures += failed; skips += skipped
+				body = body "<testcase classname=\"" name "\" name=\"" escape($0) "\">" \
+					(failed ? "<failure/>" : skipped ? "<skipped/>" : "") "</testcase>\n"
+			}
+			END {
+				printf "<testsuite name=\"%s\" tests=\"%d\" failures=\"%d\" skipped=\"%d\">\n%s</testsuite>\n",
+					name, tests, failures, skips, body
+			}' "$log"
+	done
+	echo '</testsuites>'
+}
+
+# The closing table and the line that counts; the status is 0 if nothing failed.
+finish() {
+	local passed failed
+	for log in "$logs"/*.log; do
+		"$SVMKIT_BUILD/svmlab" down --name "$SVMLAB_PREFIX$(basename "$log" .log)" >/dev/null 2>&1
+	done
+	junit >"$logs/check.xml"
+	say "Summary: $(($(date +%s) - started)) s; logs and check.xml (JUnit) are in ${logs#"$top/"}"
+	# shellcheck disable=SC2012
+	ls -tr "$logs"/*.result 2>/dev/null | xargs -r cat
+	passed=$(cat "$logs"/*.result /dev/null | awk '{ n += $2 } END { print n + 0 }')
+	failed=$(cat "$logs"/*.result /dev/null | awk '{ n += $4 } END { print n + 0 }')
+	failed=$((failed + ${1:-0}))
+	echo "$passed passed, $failed failed"
+	[ "$failed" = 0 ]
+	exit
+}
+
+interrupted() {
+	trap '' INT TERM
+	# shellcheck disable=SC2046
+	kill $(jobs -p) $(cat "$logs"/*.pid) 2>/dev/null
+	echo interrupted
+	finish 1
+}
+trap interrupted INT TERM
