@@ -130,6 +130,7 @@ struct spec_cpuid { struct svmrt_cpuid_row row; bool in_set; struct range range;
 struct spec_msr {
 	struct svmrt_msr_row row;
 	uint8_t pass;			/* MSR_PASS_*: without an exit */
+	bool of_platform;		/* platform.c's, not the spec's */
 	struct range range, pass_range;
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "decompile.h"
 #include "dump.h"
+#include "platform.h"
 #include "spec_tables.h"
 #include "svmt_device.h"
 
@@ -13,10 +14,11 @@ static bool same_key(const struct svmrt_cpuid_row *a, const struct svmrt_cpuid_r
 }
 
 /* Row of `base: host`, or NULL. */
-static const struct svmrt_cpuid_row *host_row(const struct svmrt_cpuid_row *like)
+static const struct svmrt_cpuid_row *host_row(struct decompile *d, const struct svmrt_cpuid_row *like)
 {
 	size_t count;
-	const struct svmrt_cpuid_row *rows = cpuid_host_rows(&count);
+	const struct svmrt_cpuid_row *rows = cpuid_base_rows(&d->c->arena, svmt_chipset(d->view) != NULL,
+							     d->view->vcpu_count, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (same_key(&rows[i], like))
@@ -45,7 +47,8 @@ static void print_cpuid_row(struct decompile *d, const struct svmrt_cpuid_row *r
 	if (row->flags & SVMRT_CPUID_SUBLEAF)
 		fprintf(d->out, ", subleaf: 0x%" PRIx32, row->subleaf);
 	for (unsigned int reg = 0; reg < 4; reg++)
-		if (row->keep[reg] != base->keep[reg] || row->set[reg] != base->set[reg])
+		if (row->keep[reg] != base->keep[reg] || row->set[reg] != base->set[reg] ||
+		    (row->live ^ base->live) & cpuid_live_of(reg))
 			fprintf(d->out, ", %s: 0x%" PRIx32, names[reg], row->set[reg]);
 	fprintf(d->out, " }\n");
 }
@@ -55,12 +58,12 @@ void decompile_cpuid(struct decompile *d)
 	const bool host = from_host(d->view);
 	bool begun = false;
 
-	if (!d->view->cpuid_count)
+	if (!d->view->cpuid_count && !svmt_chipset(d->view))
 		return;
 	fprintf(d->out, "cpuid:\n  base: %s\n", host ? "host" : "none");
 	for (uint32_t i = 0; i < d->view->cpuid_count; i++) {
 		const struct svmrt_cpuid_row *row = &d->view->cpuid[i];
-		const struct svmrt_cpuid_row *base = host ? host_row(row) : NULL;
+		const struct svmrt_cpuid_row *base = host ? host_row(d, row) : NULL;
 
 		if (base && !memcmp(row, base, sizeof(*row)))
 			continue;
@@ -81,17 +84,31 @@ static void print_msr(struct decompile *d, uint32_t index)
 		fprintf(d->out, "0x%" PRIx32, index);
 }
 
+/* Whether the row comes with the chipset. */
+static bool is_of_platform(const struct decompile *d, const struct svmrt_msr_row *row)
+{
+	size_t count;
+	const struct platform_msr *rows = platform_msrs(&count);
+
+	for (size_t i = 0; i < count && svmt_chipset(d->view); i++)
+		if (!memcmp(&rows[i].row, row, sizeof(*row)))
+			return true;
+	return false;
+}
+
 void decompile_msrs(struct decompile *d)
 {
 	static const char *const passes[] = { NULL, "read", "write" };
+	bool begun = false;
 
-	if (d->view->msr_count)
-		fprintf(d->out, "msrs:\n");
 	for (uint32_t i = 0; i < d->view->msr_count; i++) {
 		const struct svmrt_msr_row *r = &d->view->msrs[i];
 		const unsigned int pass = dump_msr_pass(d->view, r->first);
 
-		fprintf(d->out, "  - { index: ");
+		if (is_of_platform(d, r))
+			continue;
+		fprintf(d->out, "%s  - { index: ", begun ? "" : "msrs:\n");
+		begun = true;
 		print_msr(d, r->first);
 		if (r->first != r->last) {
 			fputc('-', d->out);

@@ -46,6 +46,8 @@ void dump_launch_json(cJSON *root, const struct svmt_view *view);
 /* Names that text and JSON share. */
 const char *dump_region_kind(uint32_t kind);
 const char *dump_msr_access(uint8_t access);
+/* ", what the module fills in", or "". */
+const char *dump_cpuid_live(uint32_t live, unsigned int reg);
 /* "read", "write", or "" for both. */
 const char *dump_rule_access(const struct svmrt_exit_rule *rule);
 /* `do: table` of a port or address: the rule has a value. */

@@ -48,7 +48,8 @@ static const struct member vcpu_members[] = {
 };
 static const struct member cpuid_members[] = {
 	MEMBER(svmrt_cpuid_row, leaf), MEMBER(svmrt_cpuid_row, subleaf),
-	MEMBER(svmrt_cpuid_row, flags), MEMBER(svmrt_cpuid_row, keep),
+	MEMBER(svmrt_cpuid_row, flags), MEMBER(svmrt_cpuid_row, live),
+	MEMBER(svmrt_cpuid_row, keep),
 	MEMBER(svmrt_cpuid_row, set), { NULL, 0, 0 },
 };
 static const struct member msr_members[] = {

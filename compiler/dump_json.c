@@ -121,6 +121,7 @@ static void add_cpuid(cJSON *root, const struct svmt_view *view)
 		add_hex(row, "leaf", view->cpuid[i].leaf);
 		if (view->cpuid[i].flags & SVMRT_CPUID_SUBLEAF)
 			add_hex(row, "subleaf", view->cpuid[i].subleaf);
+		cJSON_AddNumberToObject(row, "live", view->cpuid[i].live);
 		for (unsigned int reg = 0; reg < 4; reg++) {
 			add_hex(row, keep[reg], view->cpuid[i].keep[reg]);
 			add_hex(row, set[reg], view->cpuid[i].set[reg]);

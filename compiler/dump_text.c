@@ -149,9 +149,9 @@ static void show_tables(FILE *out, const struct svmt_view *view)
 		if (r->flags & SVMRT_CPUID_SUBLEAF)
 			fprintf(out, ".%" PRIu32, r->subleaf);
 		for (unsigned int reg = 0; reg < 4; reg++)
-			fprintf(out, " %s=(host & 0x%" PRIx32 ") | 0x%" PRIx32,
+			fprintf(out, " %s=(host & 0x%" PRIx32 ") | 0x%" PRIx32 "%s",
 				((const char *[]){ "eax", "ebx", "ecx", "edx" })[reg], r->keep[reg],
-				r->set[reg]);
+				r->set[reg], dump_cpuid_live(r->live, reg));
 		fprintf(out, "\n");
 	}
 	for (uint32_t i = 0; i < view->msr_count; i++) {

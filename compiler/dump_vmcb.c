@@ -2,6 +2,7 @@
 /* Walks over a VMCB by the tables, shared by both forms of dump. */
 #include <string.h>
 #include "dump.h"
+#include "spec_tables.h"
 #include "svmfeatures.h"
 #include "wide.h"
 
@@ -65,9 +66,27 @@ const char *dump_region_kind(uint32_t kind)
 
 const char *dump_msr_access(uint8_t access)
 {
-	static const char *const names[] = { "gp", "value", "ignore", "store" };
+	static const char *const names[] = { "gp", "value", "ignore", "store", "state" };
 
-	return access < 4 ? names[access] : "?";
+	return access < 5 ? names[access] : "?";
+}
+
+const char *dump_cpuid_live(uint32_t live, unsigned int reg)
+{
+	static const struct {
+		uint32_t bit;
+		const char *text;
+	} texts[] = {
+		{ SVMRT_CPUID_LIVE_EBX_ID, ", number of the vCPU in 31:24" },
+		{ SVMRT_CPUID_LIVE_EDX_ID, ", number of the vCPU" },
+		{ SVMRT_CPUID_LIVE_OSXSAVE, ", OSXSAVE" },
+		{ SVMRT_CPUID_LIVE_XSAVE, ", bytes of XCR0" },
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (live & cpuid_live_of(reg) & texts[i].bit)
+			return texts[i].text;
+	return "";
 }
 
 const char *dump_msr_name(uint32_t index)

@@ -14,6 +14,7 @@ static const struct {
 	uint16_t vector;
 } defaults[] = {
 	{ SVM_ROW_CPUID, SVMRT_DO_TABLE, 0 }, { SVM_ROW_MSR, SVMRT_DO_TABLE, 0 },
+	{ SVM_ROW_XSETBV, SVMRT_DO_TABLE, 0 },
 	{ SVM_ROW_IOIO, SVMRT_DO_USER, 0 }, { SVM_ROW_NPF, SVMRT_DO_USER, 0 },
 	{ SVM_ROW_HLT, SVMRT_DO_WAIT, 0 },
 	/* Without their effect the guest still runs: caches are coherent under NPT. */
@@ -31,7 +32,7 @@ static const struct {
 	{ SVM_ROW_INVLPGB, SVMRT_DO_INJECT, VECTOR_UD },
 	{ SVM_ROW_INVLPGB_ILLEGAL, SVMRT_DO_INJECT, VECTOR_UD },
 	{ SVM_ROW_TLBSYNC, SVMRT_DO_INJECT, VECTOR_UD }, { SVM_ROW_INVPCID, SVMRT_DO_INJECT, VECTOR_UD },
-	{ SVM_ROW_RDPMC, SVMRT_DO_INJECT, VECTOR_GP }, { SVM_ROW_XSETBV, SVMRT_DO_INJECT, VECTOR_GP },
+	{ SVM_ROW_RDPMC, SVMRT_DO_INJECT, VECTOR_GP },
 	/* The module hands these to the host whatever the rule says. */
 	{ SVM_ROW_INTR, SVMRT_DO_USER, 0 }, { SVM_ROW_NMI, SVMRT_DO_USER, 0 }, { SVM_ROW_SMI, SVMRT_DO_USER, 0 },
 	{ SVM_ROW_INIT, SVMRT_DO_USER, 0 }, { SVM_ROW_EXC_MC, SVMRT_DO_USER, 0 },

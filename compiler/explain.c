@@ -8,8 +8,10 @@
 #include <string.h>
 #include <strings.h>
 #include "checks/checks.h"
+#include "dump.h"
 #include "explain.h"
 #include "number.h"
+#include "platform.h"
 #include "spec_tables.h"
 #include "suggest.h"
 #include "vmsa.h"
@@ -203,6 +205,29 @@ static void show_exit(FILE *out, const struct svm_exit_info *row)
 		say(out, "spec", "no key: a code of the GHCB protocol or of #VC, never of a VMCB");
 }
 
+/* What a guest with a chipset finds, or NULL: #GP. */
+static const struct platform_msr *find_platform_msr(uint32_t index)
+{
+	size_t count;
+	const struct platform_msr *rows = platform_msrs(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].row.first <= index && index <= rows[i].row.last)
+			return &rows[i];
+	return NULL;
+}
+
+static void show_platform_msr(FILE *out, const struct platform_msr *msr)
+{
+	fprintf(out, "  %-10s read: ", "chipset");
+	if (msr->row.read == SVMRT_MSR_VALUE)
+		fprintf(out, "0x%" PRIx64, (uint64_t)msr->row.value);
+	else
+		fprintf(out, "%s", dump_msr_access(msr->row.read));
+	fprintf(out, ", write: %s\n", dump_msr_access(msr->row.write));
+	say(out, "", msr->reason);
+}
+
 static void show_msr(FILE *out, const struct svm_msr_info *msr)
 {
 	fprintf(out, "%s: MSR 0x%" PRIx32 "\n", msr->name, msr->index);
@@ -211,6 +236,8 @@ static void show_msr(FILE *out, const struct svm_msr_info *msr)
 	say(out, "guest", msr_is_switched(msr->index) ?
 		"has it without an exit, unless a row of `msrs` says otherwise" :
 		"#GP, unless a row of `msrs` answers");
+	if (find_platform_msr(msr->index))
+		show_platform_msr(out, find_platform_msr(msr->index));
 	fprintf(out, "  %-10s msrs: [ { index: %s, read: VALUE, write: ignore } ]\n", "spec",
 		msr->name);
 }

@@ -97,12 +97,13 @@ void facts_cpuid(struct facts *facts, const struct svmt_view *view)
 			leaf = arena_printf(facts->arena, "%s.%" PRIu32, leaf, r->subleaf);
 		for (unsigned int reg = 0; reg < 4; reg++) {
 			const char *name = arena_printf(facts->arena, "%s %s", leaf, regs[reg]);
+			const char *live = dump_cpuid_live(r->live, reg);
 
 			if (r->keep[reg])
-				facts_add(facts, name, "", "(host & 0x%" PRIx32 ") | 0x%" PRIx32,
-					  r->keep[reg], r->set[reg]);
+				facts_add(facts, name, "", "(host & 0x%" PRIx32 ") | 0x%" PRIx32
+					  "%s", r->keep[reg], r->set[reg], live);
 			else
-				facts_add(facts, name, "", "0x%" PRIx32, r->set[reg]);
+				facts_add(facts, name, "", "0x%" PRIx32 "%s", r->set[reg], live);
 		}
 	}
 }

@@ -2,6 +2,7 @@
 # The compiler: a library that svmctl links too, and svmc around it.
 noinst_LIBRARIES += libsvmc.a
 libsvmc_a_SOURCES = \
+	compiler/cpuid_base.c compiler/platform.c compiler/platform.h \
 	compiler/acpi.c compiler/acpi.h \
 	compiler/acpi_dsdt.c \
 	compiler/aml.c compiler/aml.h \

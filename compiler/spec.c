@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "guest_tables.h"
+#include "platform.h"
 #include "profile.h"
 #include "read.h"
 #include "segments.h"
@@ -118,9 +119,10 @@ static const struct key keys[] = {
 	{ "idt", spec_read_idt, false, PART_TABLES },
 	{ "payload", spec_read_payload, true, PART_PAYLOAD },
 	{ "segments", spec_read_segments, false, PART_PAYLOAD },
+	/* What `cpuid` begins with depends on the chipset. */
+	{ "devices", spec_read_devices, false, PART_DEVICES },
 	{ "cpuid", spec_read_cpuid, false, PART_CPUID },
 	{ "msrs", spec_read_msrs, false, PART_MSRS },
-	{ "devices", spec_read_devices, false, PART_DEVICES },
 	{ "exits", spec_read_exits, false, PART_EXITS },
 	{ "allow", spec_read_allow, false, 0 },
 	{ "expect", spec_read_expect, false, PART_EXPECT },
@@ -256,6 +258,7 @@ void spec_read(struct comp *c)
 		profile_apply(c);
 	read_layers(c);
 	read_map(c, c->root, "the spec", keys, sizeof(keys) / sizeof(keys[0]), NULL);
+	platform_add(c);
 }
 
 const struct range *spec_field_range(const struct comp *c, const char *name)

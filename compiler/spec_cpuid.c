@@ -1,45 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `cpuid:`: the table that answers CPUID exits. `base: none` starts from zeroes, `base: host` from
- * the leaves below, taken from the host when the guest asks; no host value is in a template.
+ * the leaves of cpuid_base.c, taken from the host when the VM is made; no host value is in a template.
  */
 #include <stdlib.h>
 #include <string.h>
+#include "platform.h"
 #include "read.h"
 #include "spec_read.h"
 #include "spec_tables.h"
 
 #define SUBLEAF SVMRT_CPUID_SUBLEAF
-#define ALL 0xffffffff
 #define MAX_ROWS SVMT_MAX_ROWS
-
-/*
- * APM volume 3, appendix E. Kept: what a guest can use without our help. Not kept: MONITOR, VMX,
- * TSC-deadline, OSXSAVE, x2APIC and SVM, which the platform of this version does not give; APIC ids
- * and core counts, which are the host's.
- */
-static const struct svmrt_cpuid_row host_rows[] = {
-	{ .leaf = 0x0, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x1, .keep = { ALL, 0x0000ff00, 0x76d83201, 0x078bfbff } },
-	{ .leaf = 0x7, .subleaf = 0, .flags = SUBLEAF, .keep = { 0, 0x219c01a9, 0, 0 } },
-	{ .leaf = 0xd, .subleaf = 0, .flags = SUBLEAF, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0xd, .subleaf = 2, .flags = SUBLEAF, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000000, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000001, .keep = { ALL, 0, 0x000001e1, 0x2fd3fbff } },
-	{ .leaf = 0x80000002, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000003, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000004, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000005, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000006, .keep = { ALL, ALL, ALL, ALL } },
-	{ .leaf = 0x80000007, .keep = { 0, 0, 0, 0x100 } },
-	{ .leaf = 0x80000008, .keep = { 0xffff, 0, 0, 0 } },
-};
-
-const struct svmrt_cpuid_row *cpuid_host_rows(size_t *count)
-{
-	*count = sizeof(host_rows) / sizeof(host_rows[0]);
-	return host_rows;
-}
 
 static void add_row(struct comp *c, const struct svmrt_cpuid_row *row, bool in_set,
 		    const struct range *range)
@@ -49,6 +21,16 @@ static void add_row(struct comp *c, const struct svmrt_cpuid_row *row, bool in_s
 	spec->cpuid = arena_grow(&c->arena, spec->cpuid, spec->cpuid_count, &spec->cpuid_capacity,
 				 sizeof(*spec->cpuid));
 	spec->cpuid[spec->cpuid_count++] = (struct spec_cpuid){ *row, in_set, *range };
+}
+
+static void add_base(struct comp *c, const struct range *range)
+{
+	size_t count;
+	const struct svmrt_cpuid_row *rows = cpuid_base_rows(&c->arena, spec_has_chipset(&c->spec),
+							     c->spec.vcpu_count, &count);
+
+	for (size_t i = 0; i < count; i++)
+		add_row(c, &rows[i], false, range);
 }
 
 static bool read_base(struct comp *c, const struct node *node, void *into)
@@ -61,8 +43,7 @@ static bool read_base(struct comp *c, const struct node *node, void *into)
 			   node_quote(&c->arena, node));
 		return false;
 	}
-	for (size_t i = 0; i < sizeof(host_rows) / sizeof(host_rows[0]); i++)
-		add_row(c, &host_rows[i], false, &node->range);
+	add_base(c, &node->range);
 	return true;
 }
 
@@ -165,6 +146,16 @@ static struct row_index index_rows(struct comp *c, size_t more)
 	return index;
 }
 
+uint32_t cpuid_live_of(unsigned int reg)
+{
+	static const uint32_t live[4] = {
+		0, SVMRT_CPUID_LIVE_EBX_ID | SVMRT_CPUID_LIVE_XSAVE, SVMRT_CPUID_LIVE_OSXSAVE,
+		SVMRT_CPUID_LIVE_EDX_ID,
+	};
+
+	return live[reg];
+}
+
 /* Registers that the row gives replace those of the base's row; the others stay as they are. */
 static bool apply_row(struct comp *c, const struct row_index *index, const struct set_row *set,
 		      const struct range *range)
@@ -189,6 +180,7 @@ static bool apply_row(struct comp *c, const struct row_index *index, const struc
 			continue;
 		old->row.keep[reg] = 0;
 		old->row.set[reg] = set->row.set[reg];
+		old->row.live &= ~cpuid_live_of(reg);
 	}
 	old->in_set = true;
 	old->range = *range;
@@ -238,11 +230,22 @@ static const struct key keys[] = {
 };
 KEY_TABLE(cpuid_keys, keys);
 
+static void sort_rows(struct comp *c)
+{
+	if (c->spec.cpuid_count)
+		qsort(c->spec.cpuid, c->spec.cpuid_count, sizeof(*c->spec.cpuid), compare);
+}
+
 bool spec_read_cpuid(struct comp *c, const struct node *node, void *into)
 {
 	bool good = read_map(c, node, "cpuid", keys, 2, into);
 
-	if (c->spec.cpuid_count)
-		qsort(c->spec.cpuid, c->spec.cpuid_count, sizeof(*c->spec.cpuid), compare);
+	sort_rows(c);
 	return good;
+}
+
+void spec_add_cpuid_base(struct comp *c, const struct range *range)
+{
+	add_base(c, range);
+	sort_rows(c);
 }

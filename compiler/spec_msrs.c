@@ -95,8 +95,12 @@ static bool read_read(struct comp *c, const struct node *node, void *into)
 		row->read = SVMRT_MSR_GP;
 		return true;
 	}
+	if (node->kind == NODE_SCALAR && !strcmp(node->text, "state")) {
+		row->read = SVMRT_MSR_STATE;
+		return true;
+	}
 	if (node->kind == NODE_SCALAR && (node->text[0] < '0' || node->text[0] > '9')) {
-		diag_error(&c->diag, &node->range, "`read` is %s; the rule is a number or `gp`",
+		diag_error(&c->diag, &node->range, "`read` is %s; the rule is a number, `gp` or `state`",
 			   node_quote(&c->arena, node));
 		return false;
 	}
@@ -118,9 +122,11 @@ static bool read_write(struct comp *c, const struct node *node, void *into)
 		row->write = SVMRT_MSR_IGNORE;
 	else if (!strcmp(text, "store"))
 		row->write = SVMRT_MSR_STORE;
+	else if (!strcmp(text, "state"))
+		row->write = SVMRT_MSR_STATE;
 	else {
 		diag_error(&c->diag, &node->range,
-			   "`write` is %s; the rule is `ignore`, `gp` or `store`",
+			   "`write` is %s; the rule is `ignore`, `gp`, `store` or `state`",
 			   node_quote(&c->arena, node));
 		return false;
 	}
@@ -185,6 +191,25 @@ static bool check_pass(struct comp *c, const struct node *item, const struct spe
 	return good;
 }
 
+/* `state` is for the few MSRs that svmrt.ko has a register of the vCPU for. */
+static bool check_state(struct comp *c, const struct node *item, const struct spec_msr *msr)
+{
+	static const char *const keys[] = { "read", "write" };
+	const bool wanted[] = {
+		msr->row.read == SVMRT_MSR_STATE, msr->row.write == SVMRT_MSR_STATE,
+	};
+	bool good = true;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		if (!wanted[i] || (msr->row.first == msr->row.last && svmrt_msr_has_state(msr->row.first)))
+			continue;
+		diag_error(&c->diag, &node_get(item, keys[i])->range, "`%s: state` is for TSC, PAT, EFER "
+			   "and TSC_AUX, each in a row of its own", keys[i]);
+		good = false;
+	}
+	return good;
+}
+
 bool spec_read_msrs(struct comp *c, const struct node *node, void *into)
 {
 	struct spec *spec = &c->spec;
@@ -196,7 +221,7 @@ bool spec_read_msrs(struct comp *c, const struct node *node, void *into)
 		struct spec_msr msr = { .range = item->range };
 
 		if (!read_map(c, item, "an MSR row", row_keys, 4, &msr) ||
-		    !check_pass(c, item, &msr)) {
+		    !check_pass(c, item, &msr) || !check_state(c, item, &msr)) {
 			good = false;
 			continue;
 		}

@@ -20,6 +20,9 @@ bool spec_read_inject(struct comp *c, const struct node *node, void *into);
 bool spec_read_allow(struct comp *c, const struct node *node, void *into);
 bool spec_read_expect(struct comp *c, const struct node *node, void *into);
 
+/* CPUID as `base: host` has it; `range` is where that is said. */
+void spec_add_cpuid_base(struct comp *c, const struct range *range);
+
 /* One more set of vCPUs, selected; what the spec does not set is as in `from` (NULL: zero). */
 void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vcpu_set *from);
 

@@ -39,7 +39,7 @@ bool svmrt_takes_intercept(const struct svm_intercept_info *row);
 /* Whether VMLOAD and VMSAVE switch the MSR, so that a guest may have it without an exit. */
 bool msr_is_switched(uint32_t msr);
 
-/* The rows of `base: host`. */
-const struct svmrt_cpuid_row *cpuid_host_rows(size_t *count);
+/* SVMRT_CPUID_LIVE_* that are in the register (0 is EAX). */
+uint32_t cpuid_live_of(unsigned int reg);
 
 #endif

@@ -118,6 +118,20 @@ enum svmrt_leave svmrt_skip_to(struct svmrt_vcpu *vcpu, u64 next_rip)
 
 /* ---- Tables ---- */
 
+/* Out of line for the sake of answers that have nothing of the vCPU's own, and need no stack. */
+static noinline enum svmrt_leave answer_live_cpuid(struct svmrt_vcpu *vcpu,
+						   const struct svmrt_cpuid_row *row, u64 next_rip)
+{
+	u32 value[4] = { row->set[0], row->set[1], row->set[2], row->set[3] };
+
+	svmrt_cpuid_live(vcpu, row, value);
+	vmcb_set_RAX(vcpu->vmcb, value[0]);
+	vcpu->gpr[3] = value[1];
+	vcpu->gpr[1] = value[2];
+	vcpu->gpr[2] = value[3];
+	return skip_to(vcpu, next_rip);
+}
+
 static enum svmrt_leave answer_cpuid(struct svmrt_vcpu *vcpu, u64 next_rip)
 {
 	static const u32 none[4];
@@ -125,6 +139,8 @@ static enum svmrt_leave answer_cpuid(struct svmrt_vcpu *vcpu, u64 next_rip)
 		svmrt_cpuid_find(vcpu->vm, (u32)vmcb_get_RAX(vcpu->vmcb), (u32)vcpu->gpr[1]);
 	const u32 *value = row ? row->set : none;
 
+	if (row && row->live)
+		return answer_live_cpuid(vcpu, row, next_rip);
 	vmcb_set_RAX(vcpu->vmcb, value[0]);
 	vcpu->gpr[3] = value[1];
 	vcpu->gpr[1] = value[2];
@@ -134,17 +150,20 @@ static enum svmrt_leave answer_cpuid(struct svmrt_vcpu *vcpu, u64 next_rip)
 
 static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 {
-	const struct svmrt_msr_row *row = svmrt_msr_find(vcpu->vm, (u32)vcpu->gpr[1]);
+	const u32 msr = vcpu->gpr[1];
+	const struct svmrt_msr_row *row = svmrt_msr_find(vcpu->vm, msr);
 	bool write = vmcb_get_EXITINFO1(vcpu->vmcb) & 1;
+	u64 value = (u32)vmcb_get_RAX(vcpu->vmcb) | vcpu->gpr[2] << 32;
 
-	if (!row || (write ? row->write : row->read) == SVMRT_MSR_GP)
+	if (!row || (write ? row->write : row->read) == SVMRT_MSR_GP ||
+	    (write && row->write == SVMRT_MSR_STATE && !svmrt_msr_state_write(vcpu, msr, value)))
 		return svmrt_inject(vcpu, svmrt_event_exception(13, 0));
 	if (write) {
 		if (row->write == SVMRT_MSR_STORE)
-			vcpu->msr_values[row - vcpu->vm->msrs] =
-				(u32)vmcb_get_RAX(vcpu->vmcb) | vcpu->gpr[2] << 32;
+			vcpu->msr_values[row - vcpu->vm->msrs] = value;
 	} else {
-		u64 value = vcpu->msr_values[row - vcpu->vm->msrs];
+		value = row->read == SVMRT_MSR_STATE ? svmrt_msr_state_read(vcpu, msr) :
+			vcpu->msr_values[row - vcpu->vm->msrs];
 
 		vmcb_set_RAX(vcpu->vmcb, (u32)value);
 		vcpu->gpr[2] = value >> 32;
@@ -215,6 +234,10 @@ static enum svmrt_leave answer(struct svmrt_vcpu *vcpu, int slot,
 		return answer_msr(vcpu, next_rip);
 	case SVMRT_SLOT_IOIO:
 		return answer_port(vcpu, policy->value, next_rip);
+	case SVMRT_SLOT_XSETBV:
+		if (!svmrt_xsetbv(vcpu))
+			return svmrt_inject(vcpu, svmrt_event_exception(13, 0));
+		return skip_to(vcpu, next_rip);
 	default:
 		return answer_gpa(vcpu, policy->value);
 	}

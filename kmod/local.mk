@@ -6,6 +6,7 @@ KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detail.
 	npt.h npt_map.c npt_zap.c dirty.c region.c rules.c policy.h mov.c mov.h \
 	consistency.c consistency.h debugfs.c svmrt_trace.h \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
+KMOD_FILES += msr.c sysreg.c sysreg.h
 KMOD_FILES += debug.c debug.h step.c step.h
 KMOD_FILES += apic.c gates.c gates.h ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c
 KMOD_TABLES = consistency.def exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
@@ -81,6 +82,12 @@ tests_unit_test_opcodes_SOURCES = tests/unit/test_opcodes.c kmod/insn.c kmod/ins
 tests_unit_test_opcodes_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
 tests_unit_test_opcodes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_opcodes_LDADD = $(CMOCKA_LIBS) $(ZYDIS_LIBS)
+check_PROGRAMS += tests/unit/test_sysreg
+UNIT_TESTS += tests/unit/test_sysreg
+tests_unit_test_sysreg_SOURCES = tests/unit/test_sysreg.c kmod/sysreg.c kmod/sysreg.h
+tests_unit_test_sysreg_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_sysreg_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_sysreg_LDADD = $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_lapic
 UNIT_TESTS += tests/unit/test_lapic
 tests_unit_test_lapic_SOURCES = tests/unit/test_lapic.c kmod/lapic.c kmod/lapic.h kmod/lapic_dest.c \

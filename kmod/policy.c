@@ -95,7 +95,7 @@ static int set_cpuid(struct svmrt_vm *vm, struct svmrt_policy *arg)
 	for (i = 0; i < arg->cpuid_count; i++) {
 		u32 host[4] = { 0 };
 
-		if (rows[i].flags & ~SVMRT_CPUID_SUBLEAF || rows[i].reserved) {
+		if (rows[i].flags & ~SVMRT_CPUID_SUBLEAF || rows[i].live & ~SVMRT_CPUID_LIVE) {
 			svmrt_err(arg, "CPUID row %u: unknown flags", i);
 			return -EINVAL;
 		}
@@ -134,6 +134,17 @@ const struct svmrt_cpuid_row *svmrt_cpuid_find(const struct svmrt_vm *vm, u32 le
 
 /* ---- MSRs ---- */
 
+static bool msr_row_good(const struct svmrt_msr_row *row)
+{
+	const bool one = row->first == row->last, state = one && svmrt_msr_has_state(row->first);
+
+	if (row->read != SVMRT_MSR_GP && row->read != SVMRT_MSR_VALUE &&
+	    !(row->read == SVMRT_MSR_STATE && state))
+		return false;
+	return row->write == SVMRT_MSR_GP || row->write == SVMRT_MSR_IGNORE ||
+	       (row->write == SVMRT_MSR_STORE && one) || (row->write == SVMRT_MSR_STATE && state);
+}
+
 static int set_msrs(struct svmrt_vm *vm, struct svmrt_policy *arg)
 {
 	struct svmrt_msr_row *rows;
@@ -150,10 +161,7 @@ static int set_msrs(struct svmrt_vm *vm, struct svmrt_policy *arg)
 		const struct svmrt_msr_row *row = &rows[i];
 
 		if (row->last < row->first || (i && row->first <= rows[i - 1].last) ||
-		    row->read > SVMRT_MSR_VALUE ||
-		    (row->write != SVMRT_MSR_GP && row->write != SVMRT_MSR_IGNORE &&
-		     row->write != SVMRT_MSR_STORE) ||
-		    (row->write == SVMRT_MSR_STORE && row->first != row->last) ||
+		    !msr_row_good(row) ||
 		    row->reserved0 || row->reserved1) {
 			svmrt_err(arg, "MSR row %u (%#x-%#x): rows must ascend, not overlap, and use known accesses",
 				  i, row->first, row->last);

@@ -8,6 +8,7 @@
 #define SVMRT_SLOT_CPUID 0x72
 #define SVMRT_SLOT_IOIO 0x7b
 #define SVMRT_SLOT_MSR 0x7c
+#define SVMRT_SLOT_XSETBV 0x8d
 #define SVMRT_SLOT_NPF 0x100
 
 /* `count` rows of the caller's; as vmemdup_user(), but charged. */

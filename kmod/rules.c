@@ -26,7 +26,7 @@ static bool is_exception(int slot)
  * action  | allowed for
  * user    | everything but SHUTDOWN and the errors (-1 .. -4)
  * stop    | everything
- * table   | CPUID, MSR; a range of ports or GPAs: a constant
+ * table   | CPUID, MSR, XSETBV; a range of ports or GPAs: a constant
  * wait    | HLT
  * skip    | instructions, and #DB, whose trap is dropped
  * inject  | instructions and exceptions; SAME for exceptions only
@@ -40,6 +40,7 @@ static bool action_allowed(int slot, const struct svmrt_exit_rule *rule)
 		return true;
 	case SVMRT_DO_TABLE:
 		return slot == SVMRT_SLOT_CPUID || slot == SVMRT_SLOT_MSR ||
+		       slot == SVMRT_SLOT_XSETBV ||
 		       (rule->access && (slot == SVMRT_SLOT_IOIO || slot == SVMRT_SLOT_NPF));
 	case SVMRT_DO_WAIT:
 		return slot == 0x78;

@@ -14,6 +14,7 @@
 #include "debug.h"
 #include "host.h"
 #include "svmrt_priv.h"
+#include "sysreg.h"
 
 #define MXCSR_OFFSET 24
 #define MXCSR_MASK_OFFSET 28
@@ -53,6 +54,16 @@ static void save_xstate(struct svmrt_vcpu *vcpu)
 		xsetbv(XCR_XFEATURE_ENABLED_MASK, svmrt_host_xcr0);
 	asm volatile("xsave64 (%0)" : : "r" (vcpu->xstate), "a" ((u32)svmrt_guest_xcr0),
 		     "d" ((u32)(svmrt_guest_xcr0 >> 32)) : "memory");
+}
+
+/* In a slice. XSETBV needs CR4.OSXSAVE, so the guest's XCR0 is in force. */
+void svmrt_state_set_xcr0(struct svmrt_vcpu *vcpu, u64 xcr0)
+{
+	vcpu->xcr0 = xcr0;
+	if (!vcpu->xcr0_live || vcpu->xcr0_loaded == xcr0)
+		return;
+	vcpu->xcr0_loaded = xcr0;
+	xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 }
 
 void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu)
@@ -151,8 +162,8 @@ void svmrt_state_load(struct svmrt_vcpu *vcpu, struct svmrt_host_state *host)
 	rdmsrl(MSR_IA32_DEBUGCTLMSR, host->debugctl);
 	if (host->debugctl)
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, 0);
-	if (cpu->tsc_aux)
-		wrmsrl(MSR_TSC_AUX, 0);
+	if (cpu->tsc_aux != vcpu->tsc_aux)
+		wrmsrl(MSR_TSC_AUX, vcpu->tsc_aux);
 	/* B5: a guest with XSAVE can run XSAVES and see any supervisor state that XSS enables (CET's). */
 	if (cpu->xss)
 		wrmsrl(MSR_IA32_XSS, 0);
@@ -176,7 +187,7 @@ void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *ho
 	}
 	if (cpu->xss)
 		wrmsrl(MSR_IA32_XSS, cpu->xss);
-	if (cpu->tsc_aux)
+	if (cpu->tsc_aux != vcpu->tsc_aux)
 		wrmsrl(MSR_TSC_AUX, cpu->tsc_aux);
 	if (host->debugctl)
 		wrmsrl(MSR_IA32_DEBUGCTLMSR, host->debugctl);
@@ -213,9 +224,8 @@ static int check_state(const struct svmrt_vcpu_state *state, char *error)
 		snprintf(error, SVMRT_ERROR_BYTES, "MXCSR %#x has bits that this processor lacks", mxcsr);
 		return -EINVAL;
 	}
-	/* XSETBV's own rules: x87 always, AVX (2) only with SSE (1). */
-	if (!(state->xcr0 & 1) || state->xcr0 & ~xcr0_allowed || (state->xcr0 & 6) == 4) {
-		snprintf(error, SVMRT_ERROR_BYTES, "XCR0 %#llx: bit 0 must be set, AVX needs SSE, and only %#llx exist here",
+	if (!svmrt_xcr0_good(state->xcr0, xcr0_allowed)) {
+		snprintf(error, SVMRT_ERROR_BYTES, "XCR0 %#llx: bit 0 must be set, AVX needs SSE, AVX-512 is whole and needs AVX, and only %#llx exist here",
 			 state->xcr0, xcr0_allowed);
 		return -EINVAL;
 	}

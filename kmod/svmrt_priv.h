@@ -229,7 +229,7 @@ struct svmrt_vcpu {
 	bool dr_switched, dr_loaded;	/* in this slice: DR0-3 are not the host's; are the guest's */
 	u64 xcr0, xcr0_loaded;		/* the guest's; this slice's */
 	bool xcr0_live;			/* the guest's is switched in every slice (state.c) */
-	u32 pkru;
+	u32 pkru, tsc_aux;
 	void *xstate;			/* 64-byte aligned XSAVE or FXSAVE area */
 	void *xstate_alloc;
 	u32 intercepts[4];		/* as the template wants them, forced ones included */
@@ -303,6 +303,12 @@ enum svmrt_leave {
 	SVMRT_LEAVE_LOST,		/* SVM was taken from us on this CPU (reboot, suspend) */
 };
 
+/* msr.c: the vCPU's registers behind MSR rows with STATE (false: #GP), XSETBV likewise, CPUID rows. */
+bool svmrt_msr_state_write(struct svmrt_vcpu *vcpu, u32 msr, u64 value);
+u64 svmrt_msr_state_read(const struct svmrt_vcpu *vcpu, u32 msr);
+bool svmrt_xsetbv(struct svmrt_vcpu *vcpu);
+void svmrt_cpuid_live(const struct svmrt_vcpu *vcpu, const struct svmrt_cpuid_row *row, u32 value[4]);
+
 /* exit.c: what VMEXIT asks for. IRQs off. */
 enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu);
 /* The event whose delivery this exit cut short, to be delivered at the next entry (C3); or 0. */
@@ -324,6 +330,7 @@ void svmrt_state_save(struct svmrt_vcpu *vcpu, const struct svmrt_host_state *ho
 bool svmrt_state_wants_debug(struct svmrt_vcpu *vcpu, u64 code);
 /* The guest got past the XSETBV intercept: put XCR0 right. */
 void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu);
+void svmrt_state_set_xcr0(struct svmrt_vcpu *vcpu, u64 xcr0);
 int svmrt_state_init(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);
 /* The same for a vCPU that has run; all or nothing. */
 int svmrt_state_import(struct svmrt_vcpu *vcpu, const struct svmrt_vcpu_state *state, char *error);

@@ -239,7 +239,8 @@ static int check_cpuid(struct svmt_view *view, const struct svmt_section *row,
 		const struct svmrt_cpuid_row *r = &view->cpuid[i];
 		const uint64_t at = row->offset + i * sizeof(*r);
 
-		if (r->flags & ~SVMRT_CPUID_SUBLEAF || r->reserved || (!r->flags && r->subleaf))
+		if (r->flags & ~SVMRT_CPUID_SUBLEAF || r->live & ~SVMRT_CPUID_LIVE ||
+		    (!r->flags && r->subleaf))
 			return svmt_fail(error, at,
 					 "CPUID row %" PRIu32 " has unknown flags or a subleaf "
 					 "without the flag for it",
@@ -250,6 +251,11 @@ static int check_cpuid(struct svmt_view *view, const struct svmt_section *row,
 					 ") is out of order or there twice", i, r->leaf);
 	}
 	return 0;
+}
+
+static bool msr_row_has_state(const struct svmrt_msr_row *r)
+{
+	return r->first == r->last && svmrt_msr_has_state(r->first);
 }
 
 static int check_msrs(struct svmt_view *view, const struct svmt_section *row,
@@ -267,16 +273,17 @@ static int check_msrs(struct svmt_view *view, const struct svmt_section *row,
 					 "MSR row %" PRIu32 " (0x%" PRIx32 " to 0x%" PRIx32
 					 ") is empty, out of order or overlaps the previous one",
 					 i, r->first, r->last);
-		if (r->read != SVMRT_MSR_GP && r->read != SVMRT_MSR_VALUE)
+		if (r->read != SVMRT_MSR_GP && r->read != SVMRT_MSR_VALUE &&
+		    (r->read != SVMRT_MSR_STATE || !msr_row_has_state(r)))
 			return svmt_fail(error, at + offsetof(struct svmrt_msr_row, read),
-					 "MSR row %" PRIu32 ": a read is #GP or a value", i);
+					 "MSR row %" PRIu32 ": a read is #GP, a value, or the "
+					 "register of a few MSRs", i);
 		if (r->write != SVMRT_MSR_GP && r->write != SVMRT_MSR_IGNORE &&
-		    (r->write != SVMRT_MSR_STORE || r->first != r->last))
+		    (r->write != SVMRT_MSR_STORE || r->first != r->last) &&
+		    (r->write != SVMRT_MSR_STATE || !msr_row_has_state(r)))
 			return svmt_fail(error, at + offsetof(struct svmrt_msr_row, write),
-					 "MSR row %" PRIu32
-					 ": a write is #GP, dropped, or kept (one MSR "
-					 "only)",
-					 i);
+					 "MSR row %" PRIu32 ": a write is #GP, dropped, kept (one "
+					 "MSR only), or the register of a few MSRs", i);
 		if (r->reserved0 || r->reserved1)
 			return svmt_fail(error, at + offsetof(struct svmrt_msr_row, reserved0),
 					 "MSR row %" PRIu32 " has reserved bytes that are not zero",

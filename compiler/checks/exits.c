@@ -73,7 +73,7 @@ static void test_table(struct comp *c, const struct check *check,
 		       const struct svm_exit_info *info, const struct spec_exit *exit)
 {
 	if (exit->rule.action != SVMRT_DO_TABLE || exit->rule.access || !strcmp(info->name, "CPUID") ||
-	    !strcmp(info->name, "MSR"))
+	    !strcmp(info->name, "MSR") || !strcmp(info->name, "XSETBV"))
 		return;
 	if (exit_rules_what(info->code))
 		check_found(c, check, do_range(exit),
@@ -81,7 +81,7 @@ static void test_table(struct comp *c, const struct check *check,
 			    exit_rules_what(info->code));
 	else
 		check_found(c, check, do_range(exit),
-			    "`do: table` answers CPUID and MSR exits only, not %s; "
+			    "`do: table` answers CPUID, MSR and XSETBV exits only, not %s; "
 			    "use user, skip, inject or stop",
 			    info->name);
 }
@@ -298,21 +298,31 @@ static void never(struct comp *c, const struct check *check)
 }
 CHECK_WARNING(never, "exit-never", "svmspec(5)", NEEDS | PART_PROFILE | PART_CONTROL);
 
+/* Rows that the spec has, not the chipset. */
+static bool has_own_msrs(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->msr_count; i++)
+		if (!spec->msrs[i].of_platform)
+			return true;
+	return false;
+}
+
 /* The tables answer only exits whose rule says so. */
 static void unused(struct comp *c, const struct check *check)
 {
 	const struct spec_exit *cpuid = &c->spec.exits[svm_exit_row(SVM_EXIT_CODE_CPUID)];
 	const struct spec_exit *msr = &c->spec.exits[svm_exit_row(SVM_EXIT_CODE_MSR)];
+	const bool own_cpuid = c->spec.cpuid_count && node_get(c->root, "cpuid");
 
-	if (c->spec.cpuid_count && cpuid->rule.action != SVMRT_DO_TABLE)
+	if (own_cpuid && cpuid->rule.action != SVMRT_DO_TABLE)
 		check_found(c, check, do_range(cpuid), "CPUID exits are not answered from the table "
 			    "of `cpuid`, which is then without use; write `do: table`, or remove "
 			    "`cpuid`");
-	else if (c->spec.cpuid_count && !can_happen(c, SVM_EXIT_CODE_CPUID))
+	else if (own_cpuid && !can_happen(c, SVM_EXIT_CODE_CPUID))
 		check_found(c, check, &c->spec.cpuid[0].range, "CPUID is not intercepted, so that "
 			    "the table of `cpuid` is without use; leave the intercept in, or remove "
 			    "`cpuid`");
-	if (c->spec.msr_count && msr->rule.action != SVMRT_DO_TABLE)
+	if (has_own_msrs(&c->spec) && msr->rule.action != SVMRT_DO_TABLE)
 		check_found(c, check, do_range(msr), "MSR exits are not answered from the table of "
 			    "`msrs`, which is then without use; write `do: table`, or remove `msrs`");
 }

@@ -60,23 +60,38 @@ struct svmrt_exit_rule {
 #define SVMRT_ON_READ	1u	/* CPUID, RDMSR, IN; GPA: read or fetch */
 #define SVMRT_ON_WRITE	2u	/* WRMSR, OUT; GPA: write */
 
-/* CPUID answer: (host value & keep) | set, registers in the order EAX EBX ECX EDX. */
+/*
+ * CPUID answer: (host value & keep) | set, registers in the order EAX EBX ECX EDX; then what is the
+ * vCPU's own, by `live`: its number, which is its APIC ID, and what depends on its CR4 and XCR0.
+ */
 struct svmrt_cpuid_row {
 	__u32 leaf;
 	__u32 subleaf;
 	__u32 flags;		/* SVMRT_CPUID_SUBLEAF: the row is for this ECX only */
-	__u32 reserved;
+	__u32 live;		/* SVMRT_CPUID_LIVE_* */
 	__u32 keep[4];
 	__u32 set[4];
 };
 #define SVMRT_CPUID_SUBLEAF 1u
+#define SVMRT_CPUID_LIVE_EBX_ID 1u	/* number in EBX[31:24], as in leaf 1 */
+#define SVMRT_CPUID_LIVE_EDX_ID 2u	/* number in EDX, as in leaf Bh */
+#define SVMRT_CPUID_LIVE_OSXSAVE 4u	/* CR4.OSXSAVE in ECX[27], as in leaf 1 */
+#define SVMRT_CPUID_LIVE_XSAVE 8u	/* bytes of XCR0's components in EBX, as in leaf Dh */
+#define SVMRT_CPUID_LIVE 15u
 
 enum svmrt_msr_access {
 	SVMRT_MSR_GP = 0,	/* #GP(0) in the guest */
 	SVMRT_MSR_VALUE = 1,	/* read: the row's value, or what STORE last wrote */
 	SVMRT_MSR_IGNORE = 2,	/* write: dropped */
 	SVMRT_MSR_STORE = 3,	/* write: kept per vCPU (rows of one MSR only) */
+	SVMRT_MSR_STATE = 4,	/* both: the vCPU's own register, see svmrt_msr_has_state() */
 };
+
+/* MSRs that a row may give access to, with all of a processor's rules: TSC, PAT, EFER, TSC_AUX. */
+static inline int svmrt_msr_has_state(__u32 msr)
+{
+	return msr == 0x10 || msr == 0x277 || msr == 0xc0000080 || msr == 0xc0000103;
+}
 
 struct svmrt_msr_row {
 	__u32 first;		/* MSR index range, both ends included */

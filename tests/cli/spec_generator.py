@@ -124,6 +124,7 @@ def tables(r):
         rows = ["{ index: 0x%x, read: %s, write: %s }" % (
             index, r.choice(["gp", number(r, 64)]), r.choice(["gp", "ignore", "store"]))
             for index in r.sample([0x10, 0x1b, 0x174, 0xc0000082, 0xc0010000], r.randint(1, 3))]
+        rows.append("{ index: EFER, read: %s, write: state }" % r.choice(["state", "gp", "0x500"]))
         rows.append("{ index: 0x200-0x2ff, write: ignore }")
         text += "msrs: [%s]\n" % ", ".join(rows)
     return text

@@ -335,7 +335,7 @@ static void a_row_that_breaks_a_rule_is_refused(void **state)
 	BROKEN(c.vcpus[0].vmcb_page = SVMT_ZERO_PAGE);
 	BROKEN(c.vcpus[1].state_page = 3);
 	BROKEN(c.cpuid[0].flags = 2);
-	BROKEN(c.cpuid[0].reserved = 1);
+	BROKEN(c.cpuid[0].live = 16);
 	BROKEN(c.cpuid[0].leaf = 8);
 	BROKEN(c.cpuid[0].flags = 0; c.cpuid[0].subleaf = 0);
 	BROKEN(c.cpuid[1].subleaf = 1);
@@ -343,6 +343,9 @@ static void a_row_that_breaks_a_rule_is_refused(void **state)
 	BROKEN(c.msrs[0].last = 4);
 	BROKEN(c.msrs[0].read = SVMRT_MSR_IGNORE);
 	BROKEN(c.msrs[0].write = SVMRT_MSR_STORE);
+	BROKEN(c.msrs[0].read = SVMRT_MSR_STATE);
+	BROKEN(c.msrs[1].write = SVMRT_MSR_STATE);
+	BROKEN(c.msrs[1].write = SVMRT_MSR_STATE + 1);
 	BROKEN(c.msrs[0].write = 4);
 	BROKEN(c.msrs[0].reserved0 = 1);
 	BROKEN(c.msrs[1].reserved1 = 1);
