@@ -75,9 +75,7 @@ static unsigned int level_of(const struct paging_format *format, uint64_t bytes)
 	return level;
 }
 
-/* Size of the page at `done` bytes of the map: the given one, or the largest that fits there. */
-static uint64_t page_at(const struct paging_format *format, const struct spec_map *map,
-			uint64_t done)
+uint64_t paging_page_at(const struct paging_format *format, const struct spec_map *map, uint64_t done)
 {
 	uint64_t best = SVMT_PAGE_BYTES;
 
@@ -126,7 +124,7 @@ uint8_t *build_pages(struct comp *c, uint64_t gpa, uint64_t *bytes)
 		return NULL;
 	for (size_t i = 0; i < c->spec.map_count; i++)
 		for (uint64_t done = 0; done < maps[i].bytes;) {
-			const uint64_t page = page_at(b.format, &maps[i], done);
+			const uint64_t page = paging_page_at(b.format, &maps[i], done);
 
 			if (!add_page(&b, &maps[i], done, page))
 				return NULL;

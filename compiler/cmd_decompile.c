@@ -17,8 +17,9 @@
 static const char usage[] =
 	"usage: svmc decompile [-o FILE] TEMPLATE\n"
 	"\n"
-	"Print the spec of TEMPLATE (- is standard input): what differs from its profile, with\n"
-	"contents of memory as `segments`. Compiling that spec gives the same bytes.\n"
+	"Print the spec of TEMPLATE (- is standard input): what differs from its profile, tables of\n"
+	"the guest in words, other contents of memory as `segments`. Compiling that spec gives the\n"
+	"same bytes.\n"
 	"\n"
 	"  -o, --output FILE    write FILE instead of standard output\n"
 	"  -h, --help           this text\n"
@@ -97,19 +98,12 @@ static int verify(const char *path, const struct svmt_view *view, const char *te
 
 static int print(const char *path, const struct svmt_view *view, const char *output)
 {
-	char *text = NULL, error[256];
+	char error[256], *text;
 	size_t bytes = 0;
-	FILE *out = open_memstream(&text, &bytes);
-	int status = SVMC_IO, failed;
+	int status;
 
-	if (!out) {
-		fprintf(stderr, "svmc decompile: out of memory\n");
-		return SVMC_IO;
-	}
-	failed = decompile(out, view, error);
-	if (fclose(out))
-		failed = -1;
-	if (failed) {
+	text = decompile(view, &bytes, error);
+	if (!text) {
 		fprintf(stderr, "%s: error: %s\n", path, error);
 		status = SVMC_DIAGNOSED;
 	} else if (bytes > YAML_MAX_FILE_BYTES) {

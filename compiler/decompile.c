@@ -141,9 +141,15 @@ static void print_all(struct decompile *d, const char *name)
 		fprintf(d->out, "vars: { dollar: \"$\" }\n");
 	decompile_find_tables(d);
 	decompile_find_acpi(d);
+	if (!d->raw_tables) {
+		decompile_find_pages(d);
+		decompile_find_descriptors(d);
+	}
 	if (d->view->launch)
 		decompile_launch(d);
 	decompile_memory(d);
+	decompile_pages(d);
+	decompile_descriptors(d);
 	decompile_vcpus(d);
 	decompile_control(d);
 	decompile_inject(d);
@@ -199,16 +205,21 @@ static void free_comp(struct comp *c)
 	free(c);
 }
 
-int decompile(FILE *out, const struct svmt_view *view, char error[256])
+/* The spec with or without tables in words; see decompile(). */
+static char *print_spec(const struct svmt_view *view, bool raw_tables, size_t *bytes, char error[256])
 {
+	char *text = NULL;
 	/* What checks and the builder of tables say of the parts is not for the user. */
-	FILE *sink = fopen("/dev/null", "we");
-	struct decompile d = { out, view, new_comp(sink), new_comp(sink) };
+	FILE *sink = fopen("/dev/null", "we"), *out = open_memstream(&text, bytes);
+	struct decompile d = {
+		.out = out, .view = view, .c = new_comp(sink), .base = new_comp(sink),
+		.raw_tables = raw_tables,
+	};
 	cJSON *meta = cJSON_ParseWithLength(view->meta, (size_t)view->meta_bytes);
 	volatile int result = -1;
 
 	snprintf(error, 256, "out of memory");
-	if (sink && d.c && d.base && !setjmp(d.c->arena.out_of_memory) &&
+	if (sink && out && d.c && d.base && !setjmp(d.c->arena.out_of_memory) &&
 	    !setjmp(d.base->arena.out_of_memory))
 		result = run(&d, meta, error);
 	cJSON_Delete(meta);
@@ -216,5 +227,34 @@ int decompile(FILE *out, const struct svmt_view *view, char error[256])
 	free_comp(d.base);
 	if (sink)
 		fclose(sink);
-	return result;
+	if (!out || fclose(out) || result) {
+		free(text);
+		text = NULL;
+	}
+	return text;
+}
+
+static bool is_exact(const struct svmt_view *view, const char *text, size_t bytes)
+{
+	static const struct svmc_options options = { .sealed = true };
+	struct svmc_image image = { 0 };
+	FILE *sink = fopen("/dev/null", "we");
+	bool same = sink && svmc_compile_text("spec", text, bytes, &options, &image, sink) == SVMC_OK &&
+		    image.length == view->image_bytes &&
+		    !memcmp(image.bytes, view->image, image.length);
+
+	if (sink)
+		fclose(sink);
+	svmc_image_free(&image);
+	return same;
+}
+
+char *decompile(const struct svmt_view *view, size_t *bytes, char error[256])
+{
+	char *text = print_spec(view, false, bytes, error);
+
+	if (!text || is_exact(view, text, *bytes))
+		return text;
+	free(text);
+	return print_spec(view, true, bytes, error);
 }

@@ -15,13 +15,16 @@ struct decompile {
 	struct comp *c;			/* profile, regions and vCPU sets of the template */
 	struct comp *base;		/* one vCPU as the profile has it; confidential: two sets */
 	bool split_first;		/* the profile's first vCPU is not like the others */
+	uint64_t gdt_bytes, idt_bytes;	/* of those that the spec describes */
+	bool raw_tables;		/* tables that no profile builds stay contents */
 };
 
 /*
- * Print the spec of the template. Returns 0, or -1 with the reason in `error` when the template has
- * what the language has no words for.
+ * The spec of the template, text of malloc(). NULL with the reason in `error` when the template has
+ * what the language has no words for. Tables of the guest are told in words if the spec then gives
+ * the same template, else their bytes are segments.
  */
-int decompile(FILE *out, const struct svmt_view *view, char error[256]);
+char *decompile(const struct svmt_view *view, size_t *bytes, char error[256]);
 
 /*
  * Confidential templates: what `confidential:` says into both compilations (`profile` is META's
@@ -57,8 +60,23 @@ void decompile_find_tables(struct decompile *d);
  */
 void decompile_find_acpi(struct decompile *d);
 
+/*
+ * What `page_tables`, `gdt` and `idt` give, if set 0 is in that mode and the tables are byte by byte
+ * those that svmc builds: they are then in the spec and in its contents. In this order.
+ */
+void decompile_find_pages(struct decompile *d);
+void decompile_find_descriptors(struct decompile *d);
+void decompile_pages(struct decompile *d);
+void decompile_descriptors(struct decompile *d);
+
 /* Whether the contents are what the template has there. */
 bool decompile_has_bytes(const struct svmt_view *view, const struct spec_contents *x);
+
+/* Whether no contents that have been found overlap the bytes. */
+bool decompile_is_free(const struct decompile *d, uint64_t gpa, uint64_t bytes);
+
+/* Whether the spec sets the field for the set of vCPUs, instead of the profile. */
+bool decompile_sets(struct decompile *d, size_t set, const char *field);
 
 /* A double-quoted YAML scalar. */
 void decompile_text(FILE *out, const char *text);

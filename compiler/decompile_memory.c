@@ -33,6 +33,27 @@ bool decompile_has_bytes(const struct svmt_view *view, const struct spec_content
 	return true;
 }
 
+bool decompile_is_free(const struct decompile *d, uint64_t gpa, uint64_t bytes)
+{
+	for (size_t i = 0; i < d->c->spec.content_count; i++) {
+		const struct spec_contents *x = &d->c->spec.contents[i];
+
+		if (gpa < x->gpa + x->bytes && x->gpa < gpa + bytes)
+			return false;
+	}
+	return true;
+}
+
+bool decompile_sets(struct decompile *d, size_t set, const char *field)
+{
+	bool sets;
+
+	spec_select_set(d->c, set);
+	sets = spec_sets_field(d->c, field);
+	spec_select_set(d->c, 0);
+	return sets;
+}
+
 static void mark(struct decompile *d, const char *field)
 {
 	static const struct source somewhere;

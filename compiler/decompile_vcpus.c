@@ -29,12 +29,43 @@ static bool differs(const struct decompile *d, const struct vmcb_field_info *f)
 	return get(d->c->spec.vmcb, f) != get(d->base->spec.vmcb, f);
 }
 
+/*
+ * Whether the field is one that svmc points at a table which the spec describes; then `tell` is
+ * whether the vCPU's differs from what it does. A limit follows a base that the spec leaves alone.
+ */
+static bool is_pointed(const struct decompile *d, const struct vmcb_field_info *f, bool *tell)
+{
+	const struct spec *spec = &d->c->spec;
+	const struct svmk_vmcb *vmcb = spec->vmcb;
+
+	if (spec->page_tables.given && !strcmp(f->name, "cr3")) {
+		*tell = vmcb_get_CR3(vmcb) != spec->page_tables.gpa;
+	} else if (spec->gdt.given && !strcmp(f->name, "gdtr.base")) {
+		*tell = vmcb_get_GDTR_BASE(vmcb) != spec->gdt.gpa;
+	} else if (spec->gdt.given && vmcb_get_GDTR_BASE(vmcb) == spec->gdt.gpa &&
+		   !strcmp(f->name, "gdtr.limit")) {
+		*tell = vmcb_get_GDTR_LIMIT(vmcb) != d->gdt_bytes - 1;
+	} else if (spec->idt.given && !strcmp(f->name, "idtr.base")) {
+		*tell = vmcb_get_IDTR_BASE(vmcb) != spec->idt.gpa;
+	} else if (spec->idt.given && vmcb_get_IDTR_BASE(vmcb) == spec->idt.gpa &&
+		   !strcmp(f->name, "idtr.limit")) {
+		*tell = vmcb_get_IDTR_LIMIT(vmcb) != d->idt_bytes - 1;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* Fields that svmc points at the tables it builds must be told when it would not do so. */
 static bool must_tell(const struct decompile *d, const struct vmcb_field_info *f)
 {
 	const struct profile *profile = d->c->spec.profile;
-	const bool gdt = profile->builds_gdt && !spec_sets_field(d->c, "gdtr.base");
+	const bool gdt = profile->builds_gdt && !d->c->spec.gdt.given &&
+			 !spec_sets_field(d->c, "gdtr.base");
+	bool tell;
 
+	if (is_pointed(d, f, &tell))
+		return tell;
 	if (profile->builds_page_tables && !strcmp(f->name, "cr3"))
 		return spec_sets_field(d->c, "cr3");
 	if (profile->builds_gdt && !strcmp(f->name, "gdtr.base"))

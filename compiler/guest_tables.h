@@ -32,6 +32,10 @@ unsigned int paging_shift(const struct paging_format *format, unsigned int level
 /* Whether linear addresses of the format reach it (APM volume 2, 5.3.1). */
 bool paging_reaches(const struct paging_format *format, uint64_t linear);
 
+/* Size of the page at `done` bytes of the map: the given one, or the largest that fits there. */
+uint64_t paging_page_at(const struct paging_format *format, const struct spec_map *map,
+			uint64_t done);
+
 /* Readers, of the form that struct key wants. */
 bool spec_read_page_tables(struct comp *c, const struct node *node, void *into);
 bool spec_read_gdt(struct comp *c, const struct node *node, void *into);
@@ -58,6 +62,9 @@ bool maps_are_sound(struct comp *c);
 const char *descriptor_kind_name(size_t index);
 const char *gate_kind_name(size_t index);
 const char *gate_type_name(unsigned int type);
+
+/* The kind of descriptor that has the attributes but for the DPL, and its usual limit; or NULL. */
+const char *descriptor_kind_of(uint64_t attrib, uint64_t *limit);
 
 enum walk_result { WALK_MAPPED, WALK_NOT_PRESENT, WALK_NOT_CANONICAL };
 

@@ -116,8 +116,10 @@ svmc_more_SOURCES = $(SVMC_BUILDS) \
 	compiler/cmd_schema.c \
 	compiler/decompile_acpi.c \
 	compiler/decompile.c compiler/decompile.h \
+	compiler/decompile_descriptors.c \
 	compiler/decompile_launch.c \
 	compiler/decompile_memory.c \
+	compiler/decompile_pages.c \
 	compiler/decompile_tables.c \
 	compiler/decompile_vcpus.c \
 	compiler/diff.c compiler/diff.h \

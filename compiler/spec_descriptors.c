@@ -34,6 +34,17 @@ const char *descriptor_kind_name(size_t index)
 	return kind_name_next(index);
 }
 
+const char *descriptor_kind_of(uint64_t attrib, uint64_t *limit)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (kinds[i].attrib != (attrib & ~0x60ULL))
+			continue;
+		*limit = kinds[i].limit;
+		return kinds[i].name;
+	}
+	return NULL;
+}
+
 static bool read_selector(struct comp *c, const struct node *node, void *into)
 {
 	struct entry *entry = into;

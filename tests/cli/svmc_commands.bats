@@ -183,6 +183,79 @@ round_trip() {
 	[[ "$output" == *'    rflags: [IF]'*'  intercepts: [ +RDTSC ]'* ]]
 }
 
+@test "decompile tells tables of the guest in words, not in bytes" {
+	cat >a.yaml <<-'END'
+		svmspec: 1
+		name: "t"
+		extends: long64
+		memory:
+		  - { at: 0, size: 64MiB, kind: ram }
+		payload: none
+		page_tables:
+		  at: 0x100000
+		  map:
+		    - { at: 0, size: 2MiB, page: 4KiB }
+		    - { at: 2MiB, size: 62MiB }
+		    - { at: 1GiB, size: 3GiB, access: rwu }
+		    - { at: 256GiB, to: 20KiB, size: 12KiB, access: r }
+		    - { at: 0xffff800000000000, to: 0, size: 4MiB, access: rxg }
+		gdt:
+		  at: 0x3fff000
+		  entries:
+		    - { selector: 0x8, kind: code64 }
+		    - { selector: 0x10, kind: data, limit: 0x7ffffff }
+		    - { selector: 0x18, kind: tss, base: 0xffff800000001000 }
+		    - { selector: 0x30, kind: code32, dpl: 3 }
+		    - { selector: 0x38, attrib: 0x8b, base: 0x4000, limit: 0x67 }
+		idt:
+		  at: 0x3ffe000
+		  gates:
+		    - { vector: 0-31, to: 0x2000, step: 0x10 }
+		    - { vector: 128, to: 0x3000, kind: trap, dpl: 3, ist: 2 }
+		    - { vector: 200-210, to: 0xffffffff80000000, selector: 0x30 }
+		vcpus:
+		  count: 2
+		  state:
+		    gdtr: { limit: 0xfff }
+		    tr: { base: 0xffff800000001000 }
+		    efer: [LME, LMA, NXE, SVME]
+		    cr3: 0x100018
+	END
+	"$svmc" compile a.yaml
+	"$svmc" decompile a.svmt >again.yaml
+	diff a.yaml again.yaml
+	# The same in the other formats, of which a generated spec has any.
+	for mode in "prot32 cr0:_[+PG] 0 4MiB" "prot32 cr0:_[+PG],_cr4:_[PAE] 0x80000000 2MiB" \
+		"long64 cr4:_[+LA57] 0xff00000000000000 1GiB"; do
+		read -r profile state linear page <<<"$mode"
+		spec b.yaml 'payload: none' "page_tables: { map: [ { at: $linear, to: 0, size: 1GiB, page: $page } ] }" \
+			"vcpus: { state: { ${state//_/ } } }" 'gdt: { at: 0x5000, entries: [ { selector: 8, kind: code32 } ] }'
+		sed -i "s/^extends:.*/extends: $profile/; s/at: $linear, to: 0, size: 1GiB/&, access: rwxu/" b.yaml
+		round_trip b.yaml
+		[ -z "$(grep segments again.yaml)" ]
+		[ -n "$(grep page_tables again.yaml)" ]
+	done
+}
+
+@test "decompile leaves alone what only looks like tables" {
+	# Accessed, with a bit for software, and a table that points to itself.
+	for entry in "27 10 01" "07 18 01" "07 00 01"; do
+		spec a.yaml 'payload: none' "vcpus: { state: { cr3: 0x10000 } }" \
+			"segments: [ { at: 0x10000, hex: \"$entry\" }, { at: 0x11000, hex: \"83\" } ]"
+		round_trip a.yaml
+		[ -z "$(grep page_tables again.yaml)" ]
+	done
+	# An interrupt table of real mode may be anything, but not what the guest runs.
+	sed 's/^extends:.*/extends: real16/' a.yaml >b.yaml
+	sed -i '/^segments/d; s/^vcpus.*/vcpus: { state: { cs: { base: 0, selector: 0 }, rip: 0x10 } }/' b.yaml
+	echo 'segments: [ { at: 0, hex: "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 f4" } ]' >>b.yaml
+	round_trip b.yaml
+	[ -z "$(grep idt again.yaml)" ]
+	sed -i 's/rip: 0x10/rip: 0x2000/' b.yaml
+	round_trip b.yaml
+	[ -n "$(grep idt again.yaml)" ]
+}
+
 @test "decompile refuses a template that no spec gives, and shows what differs" {
 	command -v python3 || skip "no python3"
 	spec a.yaml 'payload: none' 'vcpus: { state: { rbx: 0x5566778811223344 } }'

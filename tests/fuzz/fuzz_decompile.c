@@ -20,16 +20,9 @@ static FILE *sink;
 /* The spec of a template as text of malloc(), or NULL when the language has no words for it. */
 static char *text_of(const struct svmt_view *view, size_t *bytes)
 {
-	char error[256], *text = NULL;
-	FILE *out = open_memstream(&text, bytes);
-	int result;
+	char error[256], *text = decompile(view, bytes, error);
 
-	if (!out)
-		abort();
-	result = decompile(out, view, error);
-	if (fclose(out))
-		abort();
-	if (result || *bytes > MAX_TEXT) {
+	if (text && *bytes > MAX_TEXT) {
 		free(text);
 		return NULL;
 	}

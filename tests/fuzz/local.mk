@@ -12,7 +12,7 @@ FUZZ_LINK = $(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(AM_CPPFLAGS) $(CPPFLAGS) -o $@ $(fil
 
 EXTRA_DIST += tests/fuzz/fuzz_firmware.c tests/fuzz/fuzz_igvm.c tests/fuzz/fuzz_image.c
 CLEANFILES += fuzz_firmware fuzz_igvm fuzz_image
-FUZZ_DECOMPILE_FILES = $(filter compiler/decompile%.c compiler/dump_rule.c compiler/dump_vmcb.c,$(svmc_SOURCES))
+FUZZ_DECOMPILE_FILES = $(filter compiler/decompile%.c compiler/dump_rule.c compiler/dump_vmcb.c,$(svmc_more_SOURCES))
 EXTRA_DIST += tests/fuzz/fuzz_decompile.c tests/fuzz/fuzz_spec.c tests/fuzz/fuzz_svmt.c tests/fuzz/corpus
 CLEANFILES += fuzz_decompile fuzz_spec fuzz_svmt
 CLEAN_DIRS += fuzz-corpus
