@@ -22,9 +22,10 @@ nodist_apparmor_DATA = packaging/apparmor/svmrund
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 modprobedir = $(prefix)/lib/modprobe.d
+EXTRA_DIST += packaging/build-packages tests/packages
 EXTRA_DIST += packaging/svmkit.sysusers packaging/svmkit.tmpfiles packaging/svmkit.modprobe
 EXTRA_DIST += packaging/systemd/svmrund.service.in packaging/systemd/svmrund-vm@.service.in \
-	packaging/apparmor/svmrund.in
+	packaging/apparmor/svmrund.in packaging/dkms.conf.in packaging/debian
 
 packaging_paths = $(MKDIR_P) $(@D) && $(SED) -e 's|@bindir[@]|$(bindir)|g' \
 	-e 's|@sbindir[@]|$(sbindir)|g' -e 's|@sysconfdir[@]|$(sysconfdir)|g'
@@ -34,10 +35,20 @@ packaging/systemd/svmrund-vm@.service: packaging/systemd/svmrund-vm@.service.in 
 	$(AM_V_GEN)$(packaging_paths) $(srcdir)/packaging/systemd/svmrund-vm@.service.in >$@.tmp && mv $@.tmp $@
 packaging/apparmor/svmrund: packaging/apparmor/svmrund.in Makefile
 	$(AM_V_GEN)$(packaging_paths) $(srcdir)/packaging/apparmor/svmrund.in >$@.tmp && mv $@.tmp $@
-CLEANFILES += packaging/systemd/svmrund.service packaging/systemd/svmrund-vm@.service \
+packaging/dkms.conf: packaging/dkms.conf.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(SED) -e 's|@VERSION[@]|$(PACKAGE_VERSION)|g' \
+		$(srcdir)/packaging/dkms.conf.in >$@.tmp && mv $@.tmp $@
+CLEANFILES += packaging/dkms.conf packaging/systemd/svmrund.service packaging/systemd/svmrund-vm@.service \
 	packaging/apparmor/svmrund
 
+# The module's source where DKMS looks for it: `dkms install svmkit/VERSION` does the rest.
+dkmsdir = $(prefix)/src/svmkit-$(PACKAGE_VERSION)
+dkmstablesdir = $(dkmsdir)/include/svmkit
+nodist_dkms_DATA = $(KMOD_FILES:%=kmod/%) packaging/dkms.conf
+nodist_dkmstables_DATA = $(KMOD_TABLES:%=include/svmkit/%)
+
 # bash looks for a file of the program's name.
+
 install-data-hook:
 	$(MKDIR_P) "$(DESTDIR)$(bashcompletiondir)" "$(DESTDIR)$(sysusersdir)" \
 		"$(DESTDIR)$(tmpfilesdir)" "$(DESTDIR)$(modprobedir)" "$(DESTDIR)$(svmkitconfdir)/vms"
