@@ -10,6 +10,9 @@ TEST_PACKAGES="linux-headers-6.12-amd64 libcmocka-dev bats clang sparse python3 
 # What building the lab's debug kernel takes, for ./check --full.
 DEBUG_KERNEL_PACKAGES="flex bison bc libelf-dev"
 
+# What building the Debian packages takes, and trying them in systems of their own.
+PACKAGING_PACKAGES="acl apparmor debhelper dh-apparmor dh-dkms dh-python dpkg-dev lintian mmdebstrap systemd"
+
 say() { printf '\n== %s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
