@@ -19,7 +19,17 @@ libsvmrund_a_SOURCES = \
 	runtimed/daemon.c runtimed/daemon.h \
 	runtimed/device.c runtimed/device.h \
 	runtimed/device_thread.c runtimed/device_thread.h \
+	runtimed/devices/acpi_pm.c runtimed/devices/acpi_pm.h \
+	runtimed/devices/chipset_pc.c runtimed/devices/chipset_pc.h \
+	runtimed/devices/debug_console.c runtimed/devices/debug_console.h \
 	runtimed/devices/debug_exit.c runtimed/devices/debug_exit.h \
+	runtimed/devices/i8042.c runtimed/devices/i8042.h \
+	runtimed/devices/i8254.c runtimed/devices/i8254.h \
+	runtimed/devices/i8259.c runtimed/devices/i8259.h \
+	runtimed/devices/ioapic.c runtimed/devices/ioapic.h \
+	runtimed/devices/mc146818.c runtimed/devices/mc146818.h \
+	runtimed/devices/pit_counter.c runtimed/devices/pit_counter.h \
+	runtimed/devices/system_ports.c runtimed/devices/system_ports.h \
 	runtimed/devices/uart.c runtimed/devices/uart.h \
 	runtimed/engine.h runtimed/engine_replay.c runtimed/engine_replay.h \
 	runtimed/engine_svmrt.c \

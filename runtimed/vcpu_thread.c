@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "device.h"
+#include "devices/i8259.h"
 #include "io.h"
 #include "mmio.h"
 #include "tables.h"
@@ -51,6 +52,21 @@ static bool finish_access(struct vcpu *vcpu)
 static bool finish_exit(struct vcpu *vcpu)
 {
 	return finish_access(vcpu) && !device_ended_run(vcpu);
+}
+
+/* The guest takes the PIC's interrupt now; without a PIC nobody answers, and the bus floats. */
+static void acknowledge(struct vcpu *vcpu)
+{
+	struct svmrt_run_page *run = vcpu->pages.run;
+	struct vm *vm = vcpu->vm;
+
+	run->inta = 0xff;
+	if (vm->pic) {
+		bus_lock(vm);
+		run->inta = pic_acknowledge(vm->pic);
+		bus_unlock(vm);
+	}
+	run->dirty |= SVMRT_DIRTY_INTA;
 }
 
 /* For engines that do not wait in RUN themselves. */
@@ -104,6 +120,9 @@ static bool after_run(struct vcpu *vcpu)
 	switch (run->reason) {
 	case SVMRT_RUN_EXIT:
 		return finish_exit(vcpu);
+	case SVMRT_RUN_INTA:
+		acknowledge(vcpu);
+		return true;
 	case SVMRT_RUN_RING_FULL:
 		wait_for_room(vcpu);
 		return true;

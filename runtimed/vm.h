@@ -33,6 +33,7 @@ enum vm_state {
 	VM_FAILED, VM_STATES
 };
 
+struct pic;
 struct vcpu;
 
 /* Of one run; 0: none. */
@@ -72,8 +73,10 @@ struct vm {
 	struct bus bus;
 	struct list devices;		/* struct device */
 	struct irq_lines lines;
+	struct pic *pic;		/* of the chipset, which is one of the devices; or NULL */
 	struct device_thread device_thread;
 	struct vm_clock clock;
+	uint64_t missed_ticks;		/* of devices that tick: merged with another (bus.lock) */
 	atomic_bool device_ended;	/* with the two below: device_end_run() */
 	struct vm_end device_end;
 	pthread_t device_end_thread;

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "device.h"
+#include "devices/chipset_pc.h"
+#include "devices/debug_console.h"
 #include "devices/debug_exit.h"
 #include "devices/uart.h"
 #include "log.h"
@@ -101,12 +103,18 @@ typedef int device_maker(struct vm *vm, const struct svmt_device *row, struct en
 static device_maker *const makers[] = {
 	[SVMT_DEV_UART] = uart_add,
 	[SVMT_DEV_DEBUG_EXIT] = debug_exit_add,
+	[SVMT_DEV_CHIPSET_PC] = chipset_pc_add,
+	[SVMT_DEV_DEBUG_CONSOLE] = debug_console_add,
 };
 
 static int add_devices(struct vm *vm, struct engine_error *error)
 {
 	const struct svmt_view *view = &vm->template->view;
+	const struct svmt_device *chipset = svmt_chipset(view);
 
+	/* First: it is where the lines of the others go. */
+	if (chipset && makers[chipset->type](vm, chipset, error))
+		return -1;
 	for (uint32_t i = 0; i < view->device_count; i++) {
 		const struct svmt_device *row = &view->devices[i];
 
@@ -117,7 +125,7 @@ static int add_devices(struct vm *vm, struct engine_error *error)
 				 "not have", i, row->type);
 			return -1;
 		}
-		if (makers[row->type](vm, row, error))
+		if (row != chipset && makers[row->type](vm, row, error))
 			return -1;
 	}
 	return 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A 16550A whose output goes to the VM's console, and which receives its input. It raises no
- * interrupt: a guest has to poll. */
+/* A 16550A. The first one of a VM is its console; nothing is plugged into the others. */
 #ifndef SVMRUND_UART_H
 #define SVMRUND_UART_H
 
