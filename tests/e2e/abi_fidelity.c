@@ -11,6 +11,7 @@
 #include <linux/perf_event.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -28,7 +30,8 @@
 #define ROUNDS_PER_VM 10000u
 #define PAGE 4096u
 
-extern const uint8_t fidelity_guest[], fidelity_guest_end[], fidelity_guest_ud[], fidelity_guest_de[];
+extern const uint8_t fidelity_guest[], fidelity_guest_end[], fidelity_guest_ud[], fidelity_guest_de[],
+	fidelity_guest_nmi[];
 
 struct fidelity_host {
 	uint8_t own[512], want[512], got[512], want_ymm[512], got_ymm[512];
@@ -52,15 +55,20 @@ struct runner {
 	struct fidelity_host host;
 	uint64_t exits, interrupts;
 	uint64_t touches, hits;
+	timer_t timer;			/* makes the host interrupt the guest */
+	bool spinning;			/* until host_intr is above this: */
+	uint64_t spun_from;
+	unsigned int steps;		/* of the debugger's, still to come */
+	uint32_t pkru;			/* the host thread's own */
 	bool failed;
-	char why[256];
+	char why[320];
 };
 
 static struct runner runners[GUESTS];
 static unsigned int rounds = ROUNDS_PER_VM;
 static int dev, interrupter_stops;
 static uint64_t guest_xcr0;
-static bool no_cr2;
+static bool no_cr2, have_pkru;
 static volatile int running_vcpu[GUESTS];
 
 static uint64_t next_random(struct runner *r)
@@ -125,14 +133,15 @@ static uint64_t get64(const uint8_t *at)
 	return value;
 }
 
-/* Identity-mapped first GiB, a GDT with code and data, an IDT with the two exceptions. */
+/* Identity-mapped first GiB, a GDT with code and data, an IDT with two exceptions and NMI. */
 static void fill_tables(uint8_t *ram)
 {
-	const uint64_t handlers[2] = {
+	const uint64_t handlers[3] = {
 		FG_CODE + (uint64_t)(fidelity_guest_de - fidelity_guest),
 		FG_CODE + (uint64_t)(fidelity_guest_ud - fidelity_guest),
+		FG_CODE + (uint64_t)(fidelity_guest_nmi - fidelity_guest),
 	};
-	const int vectors[2] = { 0, 6 };
+	const int vectors[3] = { 0, 6, 2 };
 	uint64_t i;
 
 	put64(ram + FG_PML4, FG_PML4 + PAGE + 3);
@@ -141,7 +150,7 @@ static void fill_tables(uint8_t *ram)
 		put64(ram + FG_PML4 + 2 * PAGE + 8 * i, i << 21 | 0x83);
 	put64(ram + FG_GDT + 8, 0x00af9b000000ffff);
 	put64(ram + FG_GDT + 16, 0x00cf93000000ffff);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		put64(ram + FG_IDT + 16 * vectors[i],
 		      (handlers[i] & 0xffff) | 8 << 16 | 0x8eULL << 40 | handlers[i] >> 16 << 48);
 		put64(ram + FG_IDT + 16 * vectors[i] + 8, handlers[i] >> 32);
@@ -162,7 +171,7 @@ static void long_mode(struct svmk_vmcb *vmcb, struct svmrt_vcpu_state *state)
 	vmcb_set_EFER(vmcb, 0x1d00 | 1);
 	vmcb_set_CR0(vmcb, 0x80000033);
 	vmcb_set_CR3(vmcb, FG_PML4);
-	vmcb_set_CR4(vmcb, 0x620 | (guest_xcr0 ? 1 << 18 : 0));
+	vmcb_set_CR4(vmcb, 0x620 | (guest_xcr0 ? 1 << 18 : 0) | (have_pkru ? 1 << 22 : 0));
 	vmcb_set_RIP(vmcb, FG_CODE);
 	vmcb_set_RSP(vmcb, FG_STACK);
 }
@@ -190,6 +199,7 @@ static void fill_state(struct runner *r, struct svmk_vmcb *vmcb, struct svmrt_vc
 	vmcb_set_CR2(vmcb, get64(want + FG_CR2));
 	state->xcr0 = guest_xcr0 ? guest_xcr0 : 1;
 	put64(want + FG_XCR0, state->xcr0);
+	put64(want + FG_PKRU, (uint32_t)next_random(r));
 	for (i = 0; i < FG_MSR_COUNT; i++)
 		msrs[i] = canonical(next_random(r));
 	msrs[3] = (uint32_t)msrs[3];		/* SFMASK and SYSENTER_CS have 32 bits */
@@ -210,6 +220,7 @@ static void fill_state(struct runner *r, struct svmk_vmcb *vmcb, struct svmrt_vc
 	*(uint32_t *)(void *)(r->guest.ram + FG_AVX) = (guest_xcr0 & 4) != 0;
 	*(uint32_t *)(void *)(r->guest.ram + FG_NO_CR2) = no_cr2;
 	*(uint32_t *)(void *)(r->guest.ram + FG_XSAVE) = guest_xcr0 != 0;
+	*(uint32_t *)(void *)(r->guest.ram + FG_PKU) = have_pkru;
 }
 
 static void msrpm_open(uint8_t *msrpm, uint32_t msr)
@@ -233,6 +244,9 @@ static int set_policy(struct runner *r)
 		{ .code = 0x78, .action = SVMRT_DO_SKIP },
 		{ .code = 0x46, .action = SVMRT_DO_INJECT, .vector = SVMRT_VECTOR_SAME },
 		{ .code = 0x7b, .action = SVMRT_DO_USER },
+		{ .code = 0x13, .action = SVMRT_DO_SKIP },
+		{ .code = 0x37, .action = SVMRT_DO_SKIP },
+		{ .code = 0x8d, .action = SVMRT_DO_SKIP },
 	};
 	struct svmrt_cpuid_row cpuid = { .leaf = (uint32_t)get64(want), .set = {
 		(uint32_t)get64(want), (uint32_t)get64(want + 24), (uint32_t)get64(want + 8),
@@ -241,7 +255,7 @@ static int set_policy(struct runner *r)
 		.read = SVMRT_MSR_VALUE, .write = SVMRT_MSR_IGNORE };
 	uint8_t msrpm[8192];
 	struct svmrt_policy policy = {
-		.size = sizeof(policy), .rules = (uintptr_t)rules, .rule_count = 6,
+		.size = sizeof(policy), .rules = (uintptr_t)rules, .rule_count = sizeof(rules) / sizeof(rules[0]),
 		.cpuid = (uintptr_t)&cpuid, .cpuid_count = 1, .msrs = (uintptr_t)&msr,
 		.msr_count = 1, .msrpm = (uintptr_t)msrpm,
 	};
@@ -289,7 +303,9 @@ static bool start(struct runner *r, unsigned int count)
 	long_mode(vmcb, state);
 	fill_state(r, vmcb, state);
 	put64(g->ram + FG_ROUNDS, count);
-	/* CPUID, HLT, MSR; VMMCALL; #UD. The first of DR0-3 is not zero, so they are the guest's. */
+	/* CPUID, HLT, MSR; #UD; MOV to CR3 and DR7. The first of DR0-3 is not zero, so they are the guest's. */
+	vmcb_set_intercepts(vmcb, 0, 1u << 19);
+	vmcb_set_intercepts(vmcb, 1, 1u << 23);
 	vmcb_set_intercepts(vmcb, 2, 1u << 6);
 	vmcb_set_intercepts(vmcb, 3, 1u << 18 | 1u << 24 | 1u << 28);
 	if (abi_map(g, g->mem, 0, ABI_RAM_BYTES, SVMRT_MAP_SHARED) ||
@@ -310,6 +326,19 @@ out:
 	free(vmcb);
 	free(state);
 	return good;
+}
+
+static uint32_t read_pkru(void)
+{
+	uint32_t pkru, edx;
+
+	asm volatile("rdpkru" : "=a" (pkru), "=d" (edx) : "c" (0));
+	return pkru;
+}
+
+static void write_pkru(uint32_t pkru)
+{
+	asm volatile("wrpkru" : : "a" (pkru), "c" (0), "d" (0) : "memory");
 }
 
 /* FXSAVE leaves bytes that nobody defines; what counts are control words and registers. */
@@ -333,6 +362,8 @@ static bool host_is_unchanged(struct runner *r)
 	__rdtscp(&aux);
 	if ((aux & 0xfff) != (unsigned int)cpu && sched_getcpu() == cpu)
 		return fail(r, "the host's TSC_AUX changed", (long)aux);
+	if (have_pkru && read_pkru() != r->pkru)
+		return fail(r, "the host's PKRU changed", (long)read_pkru());
 	__atomic_store_n(&r->watched, r->touches++, __ATOMIC_RELAXED);
 	return true;
 }
@@ -354,6 +385,63 @@ static bool guest_changed(struct runner *r)
 	return false;
 }
 
+static uint64_t host_interrupts(struct runner *r)
+{
+	struct svmrt_stats stats = { .size = sizeof(stats) };
+
+	if (ioctl(r->guest.vcpu, SVMRT_VCPU_STATS, &stats))
+		fail(r, "VCPU_STATS", errno);
+	return stats.host_intr;
+}
+
+/* The guest waits for an interrupt of the host's: a timer of this thread's is one, where it comes in time. */
+static void spin(struct runner *r)
+{
+	const struct itimerspec soon = { .it_value.tv_nsec = 20000 };
+
+	r->spinning = host_interrupts(r) == r->spun_from;
+	*(volatile uint32_t *)(void *)(r->guest.ram + FG_SPIN) = r->spinning;
+	if (r->spinning && timer_settime(r->timer, 0, &soon, NULL))
+		fail(r, "timer_settime", errno);
+}
+
+static void debug(struct runner *r, uint32_t flags)
+{
+	struct svmrt_vcpu_debug arg = { .size = sizeof(arg), .flags = flags };
+
+	if (ioctl(r->guest.vcpu, SVMRT_VCPU_DEBUG, &arg))
+		fail(r, arg.error, errno);
+}
+
+/* What the guest asks for, besides going on behind its OUT. */
+static void serve(struct runner *r, unsigned int port)
+{
+	struct svmrt_run_page *run = r->guest.run;
+
+	run->rip = run->next_rip;
+	run->dirty = SVMRT_DIRTY_RIP;
+	switch (port) {
+	case FG_PORT_INJECT:
+		run->inject = 1ULL << 31 | 3 << 8;	/* valid, exception, #DE */
+		run->dirty = SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT;
+		break;
+	case FG_PORT_SPIN:
+		r->spun_from = host_interrupts(r);
+		spin(r);
+		break;
+	case FG_PORT_NMI:
+		if (ioctl(r->guest.vcpu, SVMRT_VCPU_NMI))
+			fail(r, "VCPU_NMI", errno);
+		break;
+	case FG_PORT_TRAP:
+		r->steps = 2;
+		debug(r, SVMRT_DEBUG_STEP);
+		break;
+	default:
+		break;
+	}
+}
+
 /* True while the guest goes on. */
 static bool step(struct runner *r)
 {
@@ -364,8 +452,15 @@ static bool step(struct runner *r)
 	if (!host_is_unchanged(r))
 		return false;
 	r->exits++;
+	if (r->spinning)
+		spin(r);
 	if (err == -EINTR || (!err && run->reason == SVMRT_RUN_KICKED))
-		return true;
+		return !r->failed;
+	if (!err && run->reason == SVMRT_RUN_DEBUG && r->steps) {
+		if (!--r->steps)
+			debug(r, 0);
+		return !r->failed;
+	}
 	if (err || run->reason != SVMRT_RUN_EXIT || run->exitcode != 0x7b) {
 		snprintf(r->guest.error, sizeof(r->guest.error), "reason %u code %#llx rip %#llx %.80s",
 			 run->reason, (unsigned long long)run->exitcode,
@@ -377,13 +472,8 @@ static bool step(struct runner *r)
 		return guest_changed(r);
 	if (port == FG_PORT_DONE)
 		return false;
-	run->rip = run->next_rip;
-	run->dirty = SVMRT_DIRTY_RIP;
-	if (port == FG_PORT_INJECT) {
-		run->inject = 1ULL << 31 | 3 << 8;	/* valid, exception, #DE */
-		run->dirty = SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT;
-	}
-	return true;
+	serve(r, port);
+	return !r->failed;
 }
 
 static void one_vm(struct runner *r, unsigned int count)
@@ -391,6 +481,8 @@ static void one_vm(struct runner *r, unsigned int count)
 	struct svmrt_stats stats = { .size = sizeof(stats) };
 	const int number = (int)(r - runners);
 
+	r->steps = 0;
+	r->spinning = false;
 	if (!start(r, count))
 		return;
 	running_vcpu[number] = r->guest.vcpu + 1;
@@ -405,6 +497,12 @@ static void one_vm(struct runner *r, unsigned int count)
 	}
 	if (!r->failed && get64(r->guest.ram + FG_ROUNDS))
 		fail(r, "the guest stopped early", (long)get64(r->guest.ram + FG_ROUNDS));
+	if (!r->failed && get64(r->guest.ram + FG_NMIS) != count)
+		fail(r, "NMIs were lost or came twice", (long)get64(r->guest.ram + FG_NMIS));
+	if (!r->failed && (stats.exits[0x13] != count || stats.exits[0x37] != count))
+		fail(r, "MOV to CR3 or DR7 was no exit", (long)stats.exits[0x13]);
+	if (!r->failed && guest_xcr0 && stats.exits[0x8d] + stats.xcr0_restored < count)
+		fail(r, "XSETBV had an effect", (long)stats.exits[0x8d]);
 	close(r->fresh);
 	abi_stop(&r->guest);
 }
@@ -423,6 +521,7 @@ static int watch(struct runner *r)
 
 static void *run_thread(void *arg)
 {
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 	struct runner *r = arg;
 	unsigned int left = rounds;
 	int counter, i;
@@ -434,6 +533,12 @@ static void *run_thread(void *arg)
 	if (counter < 0)
 		fail(r, "no hardware breakpoint", errno);
 	r->host.avx = (guest_xcr0 & 4) != 0;
+	event._sigev_un._tid = (int)syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &event, &r->timer))
+		fail(r, "timer_create", errno);
+	r->pkru = (uint32_t)next_random(r) & ~3u;	/* key 0 is everything's */
+	if (have_pkru)
+		write_pkru(r->pkru);
 	while (left && !r->failed) {
 		const unsigned int now = left < ROUNDS_PER_VM ? left : ROUNDS_PER_VM;
 
@@ -443,6 +548,7 @@ static void *run_thread(void *arg)
 		one_vm(r, now);
 		left -= now;
 	}
+	timer_delete(r->timer);
 	if (counter >= 0 && read(counter, &r->hits, sizeof(r->hits)) != sizeof(r->hits))
 		fail(r, "the breakpoint's counter", errno);
 	return NULL;
@@ -465,8 +571,15 @@ static void *interrupter(void *arg)
 	return NULL;
 }
 
+static void no_signal(int number)
+{
+	(void)number;
+}
+
 int main(int argc, char **argv)
 {
+	const struct sigaction ignore = { .sa_handler = no_signal };
+	unsigned int cpuid[4];
 	uint64_t seed = 1;
 	pthread_t kicks;
 	struct svmrt_info info;
@@ -490,9 +603,11 @@ int main(int argc, char **argv)
 	}
 	dev = abi_open();
 	abi_info(dev, &info);
+	sigaction(SIGUSR1, &ignore, NULL);
+	have_pkru = __get_cpuid_count(7, 0, &cpuid[0], &cpuid[1], &cpuid[2], &cpuid[3]) && cpuid[2] >> 4 & 1;
 	guest_xcr0 = info.caps & SVMRT_CAP_XSAVE ? info.host_xcr0 & 7 : 0;
-	printf("# seed %llu, %u rounds, guests with XCR0 %#llx\n", (unsigned long long)seed, rounds,
-	       (unsigned long long)guest_xcr0);
+	printf("# seed %llu, %u rounds, guests with XCR0 %#llx%s\n", (unsigned long long)seed, rounds,
+	       (unsigned long long)guest_xcr0, have_pkru ? " and PKRU" : "");
 	for (i = 0; i < GUESTS; i++) {
 		runners[i].random = (seed * GUESTS + (unsigned int)i + 1) * 0x9e3779b97f4a7c15ULL;
 		pthread_create(&runners[i].thread, NULL, run_thread, &runners[i]);
@@ -502,9 +617,9 @@ int main(int argc, char **argv)
 		const struct runner *r = &runners[i];
 
 		pthread_join(r->thread, NULL);
-		abi_ok(!r->failed, "guest %d: %u times 8 kinds of exit change no register %s%s", i,
-		       rounds, r->failed ? ": " : "", r->why);
-		abi_ok(r->interrupts > 0, "guest %d: the host's interrupts came in between (%llu of %llu)",
+		abi_ok(!r->failed, "guest %d: %u times %d kinds of exit change no register %s%s", i,
+		       rounds, guest_xcr0 ? 14 : 13, r->failed ? ": " : "", r->why);
+		abi_ok(r->interrupts >= rounds, "guest %d: the host's interrupts came in between (%llu of %llu)",
 		       i, (unsigned long long)r->interrupts, (unsigned long long)r->exits);
 		abi_ok(r->hits == r->touches, "host thread %d: its hardware breakpoint hit %llu of %llu times",
 		       i, (unsigned long long)r->hits, (unsigned long long)r->touches);

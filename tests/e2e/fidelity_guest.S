@@ -7,7 +7,7 @@
 #include "fidelity_guest.h"
 
 	.section .rodata, "a"
-	.globl	fidelity_guest, fidelity_guest_end, fidelity_guest_ud, fidelity_guest_de
+	.globl	fidelity_guest, fidelity_guest_end, fidelity_guest_ud, fidelity_guest_de, fidelity_guest_nmi
 	.balign	16
 fidelity_guest:
 	.code64
@@ -77,6 +77,12 @@ fidelity_guest:
 	mov	$AT(FG_WANT, FG_FX), %edi
 	mov	$64, %ecx
 	rep movsq
+	cmpl	$0, FG_PKU
+	je	round
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	mov	AT(FG_WANT, FG_PKRU), %eax
+	wrpkru
 
 round:
 	kind	1, vmmcall			/* stepped over in the kernel */
@@ -86,6 +92,41 @@ round:
 	kind	5, hlt				/* stepped over in the kernel */
 	kind	6, movb $0x5a, (%rdi)		/* the kernel populates the page */
 	kind	7, wrmsr			/* dropped by the kernel's table */
+
+	load_all				/* a host interrupt, at least one */
+	out	%al, $FG_PORT_SPIN
+1:	pause
+	cmpl	$0, FG_SPIN
+	jne	1b
+	store_all
+	compare	9, 0, FG_SLOW
+	kind	10, out %al, $FG_PORT_NMI	/* and the exit at the IRET of its handler */
+	load_all				/* both are steps: what user space does, and what follows */
+	out	%al, $FG_PORT_TRAP
+	nop
+	store_all
+	compare	11, 0, FG_SLOW
+	kind	12, mov %rax, %cr3		/* stepped over in the kernel */
+	kind	13, mov %rax, %dr7		/* the same */
+
+	/*
+	 * XSETBV: stepped over; an emulator that does not intercept it executes it, and the module puts
+	 * that right at the next exit.
+	 */
+	cmpl	$0, FG_XSAVE
+	je	no_xsetbv
+	load_all
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	mov	$1, %eax
+	xsetbv
+	vmmcall
+	mov	AT(FG_WANT, FG_GPR) + 0, %rax
+	mov	AT(FG_WANT, FG_GPR) + 8, %rcx
+	mov	AT(FG_WANT, FG_GPR) + 16, %rdx
+	store_all
+	compare	14, 0, FG_SLOW
+no_xsetbv:
 
 	/* CPUID: the table answers with the low halves of what the four registers hold anyway. */
 	load_all
@@ -123,6 +164,12 @@ round:
 	shl	$32, %rdx
 	or	%rdx, %rax
 1:	mov	%rax, AT(FG_GOT, FG_XCR0)
+	mov	AT(FG_WANT, FG_PKRU), %rax
+	cmpl	$0, FG_PKU
+	je	1f
+	xor	%ecx, %ecx
+	rdpkru
+1:	mov	%rax, AT(FG_GOT, FG_PKRU)
 	.set	n, 0
 	.irp	msr, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0x174, 0x175, 0x176
 	mov	$\msr, %ecx
@@ -149,6 +196,10 @@ fidelity_guest_ud:				/* #UD: steps over the UD2 */
 	iretq
 	.balign	16
 fidelity_guest_de:				/* the injected one: a trap for this purpose */
+	iretq
+	.balign	16
+fidelity_guest_nmi:
+	incl	FG_NMIS
 	iretq
 fidelity_guest_end:
 

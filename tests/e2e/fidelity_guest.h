@@ -6,9 +6,7 @@
 #ifndef SVMKIT_TESTS_FIDELITY_GUEST_H
 #define SVMKIT_TESTS_FIDELITY_GUEST_H
 
-#define FG_CODE		0x1000
-#define FG_GDT		0x3000
-#define FG_IDT		0x4000
+#define FG_CODE		0x1000		/* up to 0x6000 */
 #define FG_STACK	0x7000
 #define FG_WANT		0x8000		/* what every register must hold */
 #define FG_GOT		0x9000		/* what it held after the last exit */
@@ -16,7 +14,12 @@
 #define FG_AVX		0xa008		/* 1: YMM, else XMM only */
 #define FG_XSAVE	0xa010		/* 1: XCR0 can be read */
 #define FG_NO_CR2	0xa018		/* 1: VMRUN does not load CR2 here (run-lab-bochs) */
+#define FG_PKU		0xa020		/* 1: PKRU exists */
+#define FG_SPIN		0xa028		/* the guest waits until it is 0 */
+#define FG_NMIS		0xa030		/* NMIs that came */
 #define FG_PML4		0xb000		/* and two pages more: 1 GiB in pages of 2 MiB */
+#define FG_GDT		0xe000
+#define FG_IDT		0xf000
 /* A page of it is touched first in each round; not as aligned as its object: no 2 MiB pages. */
 #define FG_FRESH	0x201000
 
@@ -30,11 +33,15 @@
 #define FG_XCR0		0x4b8
 #define FG_MSRS		0x4c0		/* FG_MSR_COUNT values */
 #define FG_MSR_COUNT	10
-#define FG_END		0x510
+#define FG_PKRU		0x510
+#define FG_END		0x518
 
 /* Ports: what the guest asks of user space. */
 #define FG_PORT_STEP	0x80		/* nothing: go on */
 #define FG_PORT_INJECT	0x81		/* an exception */
+#define FG_PORT_SPIN	0x82		/* a host interrupt, then 0 in FG_SPIN */
+#define FG_PORT_NMI	0x83		/* an NMI */
+#define FG_PORT_TRAP	0x84		/* a single step */
 #define FG_PORT_DONE	0xf4
 #define FG_PORT_FAILED	0xf5		/* FG_GOT differs; AL: which exit, 0 for the slow registers */
 
