@@ -248,11 +248,22 @@ static void set_flag(struct svmk_vmcb *vmcb, u64 flag, bool on)
 	vmcb_set_RFLAGS(vmcb, on ? rflags | flag : rflags & ~flag);
 }
 
-/* Give back what was lent. Returns the DR6 bits that this VMRUN brought. */
-static u64 take_back(struct svmrt_vcpu *vcpu, struct svmk_vmcb *vmcb, bool completed)
+/*
+ * The DR6 bits that this VMRUN brought. Bochs takes the exit for #DB before it writes them: where there
+ * is none at all, it is the step, unless the instruction raises #DB itself.
+ */
+static u64 new_bits(struct svmrt_vcpu *vcpu, u64 code)
+{
+	const struct svmrt_debug_state *d = &vcpu->debug;
+	u64 bits = (vmcb_get_DR6(vcpu->vmcb) ^ DR6_CLEAN) & DR6_EVENTS;
+
+	return !bits && code == CODE_DB && d->tf_lent && d->kind != SVMRT_STEP_ICEBP ? DR6_BS : bits;
+}
+
+/* Give back what was lent. */
+static void take_back(struct svmrt_vcpu *vcpu, struct svmk_vmcb *vmcb, bool completed)
 {
 	struct svmrt_debug_state *d = &vcpu->debug;
-	u64 bits = (vmcb_get_DR6(vmcb) ^ DR6_CLEAN) & DR6_EVENTS;
 
 	vmcb_set_DR6(vmcb, d->own_dr6);
 	if (d->flags & SVMRT_DEBUG_HW) {
@@ -268,7 +279,6 @@ static u64 take_back(struct svmrt_vcpu *vcpu, struct svmk_vmcb *vmcb, bool compl
 	}
 	if (d->sfmask_lent)
 		vmcb_set_SFMASK(vcpu->vmcb, vmcb_get_SFMASK(vcpu->vmcb) | RFLAGS_TF);
-	return bits;
 }
 
 /* ---- Exits that are there for the debugger's sake only ---- */
@@ -499,9 +509,9 @@ enum svmrt_leave svmrt_debug_after(struct svmrt_vcpu *vcpu)
 		take_back(vcpu, vcpu->inputs, false);
 		return svmrt_handle_exit(vcpu);
 	}
-	completed = code == CODE_DB && d->tf_lent &&
-		    (vmcb_get_DR6(vcpu->vmcb) ^ DR6_CLEAN) & DR6_BS;
-	bits = take_back(vcpu, vcpu->vmcb, completed);
+	bits = new_bits(vcpu, code);
+	completed = code == CODE_DB && d->tf_lent && bits & DR6_BS;
+	take_back(vcpu, vcpu->vmcb, completed);
 	leave = handle(vcpu, code, bits);
 	if (d->internal) {
 		d->internal = false;	/* once: irq.c looks again before the next VMRUN */

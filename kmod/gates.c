@@ -32,17 +32,17 @@ static void plan_nmi(const struct svmrt_gates *g, struct svmrt_gates_plan *plan)
 }
 
 /*
- * A step borrows TF, which no delivery may push: V_IRQ waits for the end of one that is planned here. A
- * debugger's goes on all the time; there the vector is an event like others, which debug.c steps over.
+ * V_IRQ and a step do not meet: a step borrows TF, which no delivery may push. (Under a debugger, who
+ * steps all the time, a vector can always be injected, and debug.c steps over events.)
  *
- * vector | INTR line | IF | shadow | event | step | then
- * no     | no        | -  | -      | -     | -    | nothing
- * one or both        | 1  | yes    | -     | -    | step: QEMU does not load the shadow at VMRUN
- * one or both        | -  | -      | -     | yes  | nothing yet
- * yes    | -         | 1  | no     | no    | debugger's | inject
- * yes    | -         | -  | no, or IF=0 | - | no  | V_IRQ: the processor waits for IF and V_TPR
- * no     | yes       | 1  | no     | no    | no   | ask user space for the vector
- * no     | yes       | 0, or an event      | no   | V_IRQ, and VINTR exits when the window opens
+ * vector | INTR line | IF | shadow | event | step | can inject | then
+ * no     | no        | -  | -      | -     | -    | -   | nothing
+ * one or both        | 1  | yes    | -     | -    | -   | step: QEMU does not load the shadow at VMRUN
+ * one or both        | -  | -      | -     | yes  | -   | nothing yet
+ * yes    | -         | 1  | no     | no    | no   | yes | inject: Bochs looks at V_IRQ when IF changes
+ * yes    | -         | any other case      | no   | -   | V_IRQ: the processor waits for IF and V_TPR
+ * no     | yes       | 1  | no     | no    | no   | -   | ask user space for the vector
+ * no     | yes       | 0, or an event      | no   | -   | V_IRQ, and VINTR exits when the window opens
  */
 static void plan_maskable(const struct svmrt_gates *g, struct svmrt_gates_plan *plan)
 {
@@ -55,7 +55,7 @@ static void plan_maskable(const struct svmrt_gates *g, struct svmrt_gates_plan *
 	if (plan->step)
 		return;
 	now = g->open && !g->event && !plan->inject_nmi;
-	if (g->vector >= 0 && now && g->stepped) {
+	if (g->vector >= 0 && now && g->can_inject) {
 		plan->inject_vector = 1;
 	} else if (g->vector >= 0) {
 		plan->v_irq = 1;

@@ -23,7 +23,7 @@ struct svmrt_gates {
 	_Bool open;		/* RFLAGS.IF */
 	_Bool shadow;		/* of STI or MOV SS */
 	__u64 event;		/* what EVENTINJ carries already, or 0 */
-	_Bool stepped;		/* a debugger steps: its TF must not be pushed by a delivery */
+	_Bool can_inject;	/* EVENTINJ may carry a vector: QEMU may deliver such a one twice */
 };
 
 struct svmrt_gates_plan {

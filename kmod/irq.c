@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Delivery of interrupts (C4), as gates.c decides. Maskable ones go through V_IRQ, with the vector in
- * V_INTR_VECTOR: the processor itself waits for IF, the shadow and V_TPR, and a cleared V_IRQ after the
- * exit says that it was taken. EVENTINJ is for NMI, and for a debugger's steps: QEMU may deliver an
- * injected INTR twice, unless a host interrupt makes the guest exit at once, as it does there.
+ * Delivery of interrupts (C4), as gates.c decides. NMI, and vectors that the guest can take now, go
+ * through EVENTINJ. Others through V_IRQ, with the vector in V_INTR_VECTOR: the processor itself waits
+ * for IF, the shadow and V_TPR, and a cleared V_IRQ after the exit says that it was taken.
  */
 #include <linux/irq_work.h>
 #include <linux/sched/signal.h>
@@ -204,7 +203,8 @@ static void look(struct svmrt_vcpu *vcpu, struct svmrt_gates *gates)
 	gates->open = vmcb_get_RFLAGS(vcpu->vmcb) & RFLAGS_IF;
 	gates->shadow = vmcb_get_INTERRUPT_SHADOW(vcpu->vmcb);
 	gates->event = vcpu->pending_event;
-	gates->stepped = vcpu->debug.flags & SVMRT_DEBUG_STEP;
+	/* Under a step a host interrupt makes the guest exit at once, before QEMU can deliver it twice. */
+	gates->can_inject = !svmrt_on_tcg || vcpu->debug.flags & SVMRT_DEBUG_STEP;
 }
 
 bool svmrt_irq_wakes(struct svmrt_vcpu *vcpu)

@@ -51,6 +51,8 @@ enum svmrt_step_kind svmrt_step_kind(const __u8 *insn, unsigned int count,
 	case 0x9d:
 	case 0xcf:
 		return SVMRT_STEP_LOADS;
+	case 0xf1:
+		return SVMRT_STEP_ICEBP;
 	default:
 		return SVMRT_STEP_PLAIN;
 	}

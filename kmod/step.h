@@ -13,6 +13,7 @@ enum svmrt_step_kind {
 	SVMRT_STEP_PLAIN,	/* TF afterwards is what it was before */
 	SVMRT_STEP_PUSHF,	/* pushes TF */
 	SVMRT_STEP_LOADS,	/* POPF, IRET, SYSRET: TF afterwards is what the instruction loaded */
+	SVMRT_STEP_ICEBP,	/* INT1: a #DB of its own, of which DR6 says nothing */
 	SVMRT_STEP_SYSCALL,	/* copies TF to R11, then clears it if SFMASK says so */
 };
 

@@ -332,10 +332,11 @@ static void test_late_ticks(void)
 	irq_stop();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct svmrt_info info;
 
+	irq_options(argc, argv);
 	dev = abi_open();
 	test_logical();
 	test_lowest();

@@ -302,8 +302,9 @@ static void test_teardown(void)
 	close(fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	irq_options(argc, argv);
 	dev = abi_open();
 	test_irqfd();
 	test_eoi();

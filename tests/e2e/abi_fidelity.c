@@ -58,6 +58,7 @@ struct runner {
 	timer_t timer;			/* makes the host interrupt the guest */
 	bool spinning;			/* until host_intr is above this: */
 	uint64_t spun_from;
+	unsigned int spins;
 	unsigned int steps;		/* of the debugger's, still to come */
 	uint32_t pkru;			/* the host thread's own */
 	bool failed;
@@ -394,11 +395,16 @@ static uint64_t host_interrupts(struct runner *r)
 	return stats.host_intr;
 }
 
-/* The guest waits for an interrupt of the host's: a timer of this thread's is one, where it comes in time. */
+/*
+ * The guest waits for an interrupt of the host's: a timer of this thread's is one, if it does not come
+ * before the guest runs. So it is given longer each time.
+ */
 static void spin(struct runner *r)
 {
-	const struct itimerspec soon = { .it_value.tv_nsec = 20000 };
+	struct itimerspec soon = { 0 };
 
+	soon.it_value.tv_nsec = 20000L << r->spins;
+	r->spins += r->spins < 10;
 	r->spinning = host_interrupts(r) == r->spun_from;
 	*(volatile uint32_t *)(void *)(r->guest.ram + FG_SPIN) = r->spinning;
 	if (r->spinning && timer_settime(r->timer, 0, &soon, NULL))
@@ -427,6 +433,7 @@ static void serve(struct runner *r, unsigned int port)
 		break;
 	case FG_PORT_SPIN:
 		r->spun_from = host_interrupts(r);
+		r->spins = 0;
 		spin(r);
 		break;
 	case FG_PORT_NMI:

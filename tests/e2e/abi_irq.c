@@ -334,18 +334,21 @@ static void test_bad_calls(void)
 	irq_stop();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct svmrt_info info;
 
+	irq_options(argc, argv);
 	dev = abi_open();
 	test_timers();
 	test_priorities();
-	test_second_vcpu();
+	if (!irq_on_bochs)
+		test_second_vcpu();
 	test_nmi(0);
 	test_nmi(1);
 	test_nmi_of_the_template();
-	test_stepped();
+	if (!irq_on_bochs)
+		test_stepped();
 	test_extint();
 	test_registers();
 	test_bad_calls();

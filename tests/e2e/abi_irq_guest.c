@@ -13,6 +13,16 @@
 
 struct abi_guest ig, ap;
 uint64_t irq_tsc_offset, irq_event;
+int irq_on_bochs;
+
+void irq_options(int argc, char **argv)
+{
+	irq_on_bochs = argc == 2 && !strcmp(argv[1], "-b");
+	if (argc == 1 + irq_on_bochs)
+		return;
+	fprintf(stderr, "usage: %s [-b]\n-b: leave out what Bochs cannot do\n", argv[0]);
+	exit(2);
+}
 
 static void need(int result, const char *what)
 {
@@ -45,6 +55,18 @@ static void add_vcpu(struct abi_guest *guest, uint32_t index)
 	guest->ram = ig.ram;
 }
 
+static void populate(uint64_t gpa)
+{
+	uint8_t byte;
+	struct svmrt_access access = {
+		.size = sizeof(access), .flags = SVMRT_ACCESS_WRITE, .gpa = gpa, .bytes = 1,
+		.buffer = (uintptr_t)&byte,
+	};
+
+	byte = ig.ram[gpa];
+	need(abi_call(&ig, ig.vm, SVMRT_VM_ACCESS, &access, access.error), "VM_ACCESS");
+}
+
 void irq_start(int dev, int apics, int vcpus, const uint8_t *code, const uint8_t *end)
 {
 	static const struct svmrt_exit_rule rules[] = {
@@ -66,6 +88,10 @@ void irq_start(int dev, int apics, int vcpus, const uint8_t *code, const uint8_t
 	need(abi_policy(&ig, rules, 3), "VM_POLICY");
 	if (apics)
 		need(abi_call(&ig, ig.vm, SVMRT_VM_IRQCHIP, &chip, chip.error), "VM_IRQCHIP");
+	if (irq_on_bochs) {
+		populate(0);		/* vectors */
+		populate(0x7ff0);	/* stack */
+	}
 	add_vcpu(&ig, 0);
 	if (vcpus > 1)
 		add_vcpu(&ap, 1);

@@ -21,6 +21,13 @@
 extern struct abi_guest ig;	/* vCPU 0 */
 extern struct abi_guest ap;	/* vCPU 1 of the same VM, if asked for */
 
+/*
+ * -b, for Bochs (run-lab-bochs): pages that a delivery touches are there before, and nothing is tried
+ * that needs a host interrupt while the guest has IF=0. Exits if there are other arguments.
+ */
+extern int irq_on_bochs;
+void irq_options(int argc, char **argv);
+
 extern uint64_t irq_tsc_offset;	/* of vCPUs that irq_start makes */
 extern uint64_t irq_event;	/* EVENTINJ of vCPU 0 */
 

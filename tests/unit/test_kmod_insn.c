@@ -182,6 +182,8 @@ static enum svmrt_step_kind zydis_kind(ZydisMnemonic mnemonic)
 		return SVMRT_STEP_LOADS;
 	case ZYDIS_MNEMONIC_SYSCALL:
 		return SVMRT_STEP_SYSCALL;
+	case ZYDIS_MNEMONIC_INT1:
+		return SVMRT_STEP_ICEBP;
 	default:
 		return SVMRT_STEP_PLAIN;
 	}
