@@ -90,6 +90,17 @@ undo:
 	return false;
 }
 
+/* D4: what the host knows to be broken is not mapped any more. */
+static bool any_poisoned(struct page *page, unsigned int pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < pages; i++)
+		if (PageHWPoison(page + i))
+			return true;
+	return false;
+}
+
 struct page *svmrt_mem_huge(struct svmrt_mem *mem, pgoff_t first)
 {
 	struct page *page = NULL;
@@ -100,7 +111,7 @@ struct page *svmrt_mem_huge(struct svmrt_mem *mem, pgoff_t first)
 	if (xa_get_mark(&mem->pages, first, HUGE_MARK) || add_huge(mem, first))
 		page = xa_load(&mem->pages, first);
 	mutex_unlock(&mem->lock);
-	return page;
+	return page && !any_poisoned(page, SVMRT_HUGE_PAGES) ? page : NULL;
 }
 
 static struct page *add_page(struct svmrt_mem *mem, pgoff_t index)
@@ -128,6 +139,8 @@ struct page *svmrt_mem_page(struct svmrt_mem *mem, pgoff_t index, bool alloc)
 	if (index >= mem->bytes >> PAGE_SHIFT)
 		return ERR_PTR(-EINVAL);
 	page = xa_load(&mem->pages, index);
+	if (page && any_poisoned(page, 1))
+		return ERR_PTR(-EHWPOISON);
 	if (page || !alloc)
 		return page;
 
@@ -144,6 +157,8 @@ static vm_fault_t mem_fault(struct vm_fault *vmf)
 	struct svmrt_mem *mem = vmf->vma->vm_private_data;
 	struct page *page = svmrt_mem_page(mem, vmf->pgoff, true);
 
+	if (page == ERR_PTR(-EHWPOISON))
+		return VM_FAULT_HWPOISON;
 	/* VM_FAULT_OOM would only repeat the fault: the allocation was told to fail rather than to kill. */
 	if (IS_ERR(page))
 		return VM_FAULT_SIGBUS;

@@ -266,6 +266,7 @@ static int no_page(struct svmrt_vcpu *vcpu, int err)
 	snprintf(vcpu->run->text, sizeof(vcpu->run->text), "no page for guest physical %#llx: %s",
 		 vcpu->populate_gpa, err == -EDQUOT ?
 		 "the user's pages are used up (max_pages_per_user of svmrt.ko)" :
+		 err == -EHWPOISON ? "the host found that memory broken" :
 		 "the host's memory or the memory cgroup of this process is full");
 	return err;
 }

@@ -157,7 +157,7 @@ static void run_failed(struct vcpu *vcpu, int number)
 
 	run->text[sizeof(run->text) - 1] = '\0';
 	snprintf(vcpu->end.text, sizeof(vcpu->end.text), "SVMRT_VCPU_RUN: %s (%s)",
-		 (number == ENOMEM || number == EDQUOT) && run->text[0] ? run->text :
+		 (number == ENOMEM || number == EDQUOT || number == EHWPOISON) && run->text[0] ? run->text :
 		 strerror(number), name ? name : "unknown error");
 }
 

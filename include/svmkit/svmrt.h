@@ -310,7 +310,7 @@ struct svmrt_run_page {
 	__u64 debug;		/* SVMRT_RUN_DEBUG: SVMRT_DEBUG_HIT_* */
 	__u32 inta;		/* vector, 0 .. 255 */
 	__u32 reserved;
-	/* BROKEN; INVALID: the rule that the state breaks; RUN fails with ENOMEM or EDQUOT: which page */
+	/* BROKEN; INVALID: the rule that the state breaks; RUN fails for want of a page: which */
 	char text[SVMRT_ERROR_BYTES];
 	__u8 inputs[1024];	/* INVALID: bytes 0-0xff and 0x400-0x6ff of the VMCB as VMRUN got it */
 };

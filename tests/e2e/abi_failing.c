@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -53,6 +54,7 @@ static long disarm(void)
 
 struct scene {
 	struct abi_guest g;
+	int event;			/* an eventfd, or -1 */
 	int made;			/* descriptor that the call under test made, or -1 */
 	struct svmk_vmcb vmcb;
 	struct svmrt_vcpu_state state;
@@ -152,6 +154,44 @@ static void with_vcpu(struct scene *s)
 	memset(&s->state, 0, sizeof(s->state));
 }
 
+#define HUGE 0x200000ULL	/* where 4 MiB of private memory are, in two pieces */
+
+static int access_at(struct scene *s, uint64_t gpa)
+{
+	struct svmrt_access access = {
+		.size = sizeof(access), .flags = SVMRT_ACCESS_WRITE, .gpa = gpa, .bytes = 8,
+		.buffer = (uintptr_t)&s->vmcb,
+	};
+
+	return abi_call(&s->g, s->g.vm, SVMRT_VM_ACCESS, &access, access.error);
+}
+
+/* Two pieces of 2 MiB, which whoever takes a part of them must split. */
+static void with_huge(struct scene *s)
+{
+	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = 2 * HUGE };
+	struct svmrt_info before, after;
+
+	with_vm(s);
+	s->g.mem = abi_call(&s->g, dev, SVMRT_CREATE_MEM, &mem, mem.error);
+	must(s->g.mem >= 0 && !abi_map(&s->g, s->g.mem, HUGE, 2 * HUGE, SVMRT_MAP_COW), "VM_MAP", s);
+	abi_info(dev, &before);
+	must(!access_at(s, HUGE) && !access_at(s, 2 * HUGE), "VM_ACCESS", s);
+	abi_info(dev, &after);
+	must(after.pages >= before.pages + 1024, "there are no 2 MiB pages to be had", s);
+}
+
+/* Local APICs, and an eventfd. */
+static void with_apics(struct scene *s)
+{
+	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC };
+
+	with_policy(s);
+	must(!abi_call(&s->g, s->g.vm, SVMRT_VM_IRQCHIP, &chip, chip.error), "VM_IRQCHIP", s);
+	s->event = eventfd(0, EFD_CLOEXEC);
+	must(s->event >= 0, "eventfd", s);
+}
+
 static int call_info(struct scene *s)
 {
 	struct svmrt_info info = { .size = sizeof(info) };
@@ -184,6 +224,80 @@ static int call_unmap(struct scene *s)
 	struct svmrt_range range = { .size = sizeof(range), .gpa = 0x4000, .bytes = 0x1000 };
 
 	return abi_call(&s->g, s->g.vm, SVMRT_VM_UNMAP, &range, range.error);
+}
+
+/* From the middle of one piece to the middle of the other. */
+static int in_huge(struct scene *s, unsigned long request)
+{
+	struct svmrt_range range = { .size = sizeof(range), .gpa = HUGE + 0x5000, .bytes = HUGE + 0x1000 };
+
+	return abi_call(&s->g, s->g.vm, request, &range, range.error);
+}
+
+static int call_zap_huge(struct scene *s)
+{
+	return in_huge(s, SVMRT_VM_ZAP);
+}
+
+static int call_unmap_huge(struct scene *s)
+{
+	return in_huge(s, SVMRT_VM_UNMAP);
+}
+
+/* The first write to memory that is tracked splits its 2 MiB. */
+static int call_dirty_huge(struct scene *s)
+{
+	struct svmrt_dirty dirty = {
+		.size = sizeof(dirty), .op = SVMRT_DIRTY_START, .gpa = HUGE, .bytes = 0,
+	};
+	int err = abi_call(&s->g, s->g.vm, SVMRT_VM_DIRTY, &dirty, dirty.error);
+
+	return err && err != -EEXIST ? err : access_at(s, HUGE + 0x7000);
+}
+
+static int set_finer_policy(struct scene *s)
+{
+	static const struct svmrt_exit_rule finer[] = {
+		RULE(0x72, SVMRT_DO_TABLE, SVMRT_EVENT_COUNT), RULE(0x7b, SVMRT_DO_USER, SVMRT_EVENT_COUNT),
+		{ .code = 0x7b, .action = SVMRT_DO_TABLE, .first = 0x60, .last = 0x64,
+		  .access = SVMRT_ON_READ | SVMRT_ON_WRITE, .value = 1 },
+		{ .code = 0x72, .action = SVMRT_DO_USER, .first = 1, .last = 1, .access = SVMRT_ON_READ },
+		{ .code = 0x7c, .action = SVMRT_DO_USER, .first = 0x1b, .last = 0x1b,
+		  .access = SVMRT_ON_WRITE },
+		{ .code = 0x400, .action = SVMRT_DO_TABLE, .first = 0xfed00000, .last = 0xfed00fff,
+		  .access = SVMRT_ON_READ },
+	};
+	struct svmrt_policy policy = {
+		.size = sizeof(policy), .rules = (uintptr_t)finer,
+		.rule_count = sizeof(finer) / sizeof(finer[0]), .msrpm = (uintptr_t)msrpm,
+	};
+
+	return abi_call(&s->g, s->g.vm, SVMRT_VM_POLICY, &policy, policy.error);
+}
+
+static int call_irqfd(struct scene *s)
+{
+	struct svmrt_irqfd irqfd = {
+		.size = sizeof(irqfd), .address = 0xfee00000, .data = 0x40, .fd = s->event,
+	};
+
+	return abi_call(&s->g, s->g.vm, SVMRT_VM_IRQFD, &irqfd, irqfd.error);
+}
+
+static int call_eoifd(struct scene *s)
+{
+	struct svmrt_eoifd eoifd = { .size = sizeof(eoifd), .fd = s->event, .vector = 0x40 };
+
+	return abi_call(&s->g, s->g.vm, SVMRT_VM_EOIFD, &eoifd, eoifd.error);
+}
+
+static int call_doorbell(struct scene *s)
+{
+	struct svmrt_ioeventfd bell = {
+		.size = sizeof(bell), .flags = SVMRT_IOEVENT_PORT, .address = 0x90, .fd = s->event,
+	};
+
+	return abi_call(&s->g, s->g.vm, SVMRT_VM_IOEVENTFD, &bell, bell.error);
 }
 
 static int call_dirty(struct scene *s)
@@ -280,6 +394,16 @@ static int call_image(struct scene *s)
 	return vmcb_get_CS_LIMIT(&s->vmcb) == 0xffff ? 0 : -EPROTO;
 }
 
+static int call_set_image(struct scene *s)
+{
+	struct svmrt_vcpu_set_image image = {
+		.size = sizeof(image), .vmcb = (uintptr_t)&s->vmcb, .state = (uintptr_t)&s->state,
+	};
+
+	abi_real_mode(&s->vmcb, &s->state);
+	return abi_call(&s->g, s->g.vcpu, SVMRT_VCPU_SET_IMAGE, &image, image.error);
+}
+
 static int call_stats(struct scene *s)
 {
 	struct svmrt_stats stats = { .size = sizeof(stats), .entries = ~0ULL };
@@ -305,7 +429,12 @@ static const struct kind kinds[] = {
 	{ "CREATE_MEM", with_nothing, call_create_mem, CLEAN },
 	{ "VM_MAP", with_vm_and_mem, call_map, CLEAN },
 	{ "VM_POLICY", with_vm, set_policy, CLEAN },
+	{ "VM_POLICY with finer rules", with_vm, set_finer_policy, CLEAN },
 	{ "CREATE_VCPU", with_policy, call_vcpu, CLEAN },
+	{ "CREATE_VCPU with a local APIC", with_apics, call_vcpu, CLEAN },
+	{ "VM_IRQFD", with_apics, call_irqfd, CLEAN },
+	{ "VM_EOIFD", with_apics, call_eoifd, CLEAN },
+	{ "VM_IOEVENTFD", with_apics, call_doorbell, CLEAN },
 	{ "mmap of memory", with_mem, call_mmap_mem, CLEAN },
 	{ "mmap of a vCPU", with_vcpu, call_mmap_vcpu, CLEAN },
 	{ "a touch of mapped memory", with_mem, call_touch, CLEAN },
@@ -313,7 +442,11 @@ static const struct kind kinds[] = {
 	{ "VM_ACCESS", with_policy, call_access, KEEPS },
 	{ "VM_UNMAP", with_policy, call_unmap, CLEAN },
 	{ "VM_DIRTY", with_policy, call_dirty, KEEPS },
+	{ "VM_ZAP that splits 2 MiB", with_huge, call_zap_huge, KEEPS },
+	{ "VM_UNMAP that splits 2 MiB", with_huge, call_unmap_huge, KEEPS },
+	{ "a tracked write that splits 2 MiB", with_huge, call_dirty_huge, KEEPS },
 	{ "VCPU_IMAGE", with_vcpu, call_image, CLEAN },
+	{ "VCPU_SET_IMAGE", with_vcpu, call_set_image, CLEAN },
 	{ "VCPU_STATS", with_vcpu, call_stats, CLEAN },
 	{ "VCPU_DETAILS", with_vcpu, call_details, CLEAN },
 };
@@ -326,7 +459,7 @@ static int open_scene(struct scene **s, const struct kind *kind)
 	if (!*s)
 		return 0;
 	memset(*s, 0, sizeof(**s));
-	(*s)->g.vm = (*s)->g.mem = (*s)->g.vcpu = (*s)->made = -1;
+	(*s)->g.vm = (*s)->g.mem = (*s)->g.vcpu = (*s)->made = (*s)->event = -1;
 	kind->prepare(*s);
 	return 1;
 }
@@ -341,6 +474,8 @@ static void close_scene(struct scene *s)
 		close(s->made);
 	if (s->g.vcpu >= 0)
 		close(s->g.vcpu);
+	if (s->event >= 0)
+		close(s->event);
 	if (s->g.mem >= 0)
 		close(s->g.mem);
 	if (s->g.vm >= 0 && s->g.vm != s->made)

@@ -308,6 +308,28 @@ static void test_no_dump(void)
 	flat_stop(&f);
 }
 
+/* Memory that the host found broken (here: was told so) is nobody's any more; the rest goes on. */
+static void test_poisoned(void)
+{
+	uint32_t *memory, word;
+	int mem, reason;
+
+	flat_start(&f, dev, flat_sum_pages, sizeof(flat_sum_pages), 1);
+	mem = flat_mem(dev, SVMRT_MEM_SMALL, 4 * 4096, (void **)&memory);
+	flat_map(&f, mem, AT, 4 * 4096, 0, SVMRT_MAP_SHARED);
+	memory[0] = 5;
+	memory[1024] = 6;
+	(void)madvise(memory + 1024, 4096, MADV_HWPOISON);	/* EBUSY: nobody else uses it */
+	abi_ok(flat_call(&f, 0, AT, 1, 0, 0) == SVMRT_RUN_EXIT && f.run[0]->gpr[0] == 5,
+	       "a page beside a broken one is there");
+	reason = flat_call(&f, 0, AT + 4096, 1, 0, 0);
+	abi_ok(reason == -EHWPOISON && strstr(f.run[0]->text, "broken"), "RUN: %s", f.run[0]->text);
+	abi_ok(flat_access(&f, 0, AT + 4096, &word, 4) == -EHWPOISON, "VM_ACCESS: %s", f.error);
+	munmap(memory, 4 * 4096);
+	close(mem);
+	flat_stop(&f);
+}
+
 int main(void)
 {
 	uint64_t before;
@@ -322,6 +344,7 @@ int main(void)
 	test_dirty_in(SVMRT_MAP_COW, "cow");
 	test_dirty_input();
 	test_no_dump();
+	test_poisoned();
 	abi_ok(flat_pages(dev) == before, "nothing is left");
 	return abi_done();
 }
