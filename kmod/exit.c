@@ -62,17 +62,23 @@ static unsigned int insn_length(struct svmrt_vcpu *vcpu, u64 code, unsigned int 
 	return length;
 }
 
+/* What the processor says itself, or 0. */
+static inline u64 given_next_rip(const struct svmk_vmcb *vmcb, u64 code)
+{
+	if (code == SVMRT_SLOT_IOIO)
+		return vmcb_get_EXITINFO2(vmcb);
+	return svmrt_host_features.svm_edx & BIT(3) ? vmcb_get_NRIP(vmcb) : 0;
+}
+
 u64 svmrt_next_rip(struct svmrt_vcpu *vcpu, u64 code, u64 *missing_gpa)
 {
 	const struct svmk_vmcb *vmcb = vcpu->vmcb;
+	u64 next = given_next_rip(vmcb, code);
 	unsigned int bits, length;
-	u64 next;
 
 	*missing_gpa = ~0ULL;
-	if (code == SVMRT_SLOT_IOIO)
-		return vmcb_get_EXITINFO2(vmcb);
-	if (svmrt_host_features.svm_edx & BIT(3) && vmcb_get_NRIP(vmcb))
-		return vmcb_get_NRIP(vmcb);
+	if (next)
+		return next;
 	bits = svmrt_vmcb_code_bits(vmcb);
 	length = insn_length(vcpu, code, bits, missing_gpa);
 	if (!length)
@@ -314,11 +320,20 @@ static void count_detail(struct svmrt_vcpu *vcpu, int slot)
 				   vmcb_get_EXITINFO2(vmcb) & ~0xfffULL);
 }
 
+/* From the bytes; or 0 with the page that is missing in vcpu->populate_gpa, ~0 if none is. */
+static noinline u64 decoded_next_rip(struct svmrt_vcpu *vcpu, u64 code)
+{
+	u64 missing, next = svmrt_next_rip(vcpu, code, &missing);
+
+	vcpu->populate_gpa = missing;
+	return next;
+}
+
 static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 {
 	const struct svmrt_policy_slot *policy;
 	int slot = svmrt_exit_slot(code);
-	u64 next_rip = 0, missing;
+	u64 next_rip = 0;
 
 	if (slot < 0)
 		return SVMRT_LEAVE_EXIT;	/* C10: raw code to user space, never BUG */
@@ -326,12 +341,12 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 	if (unlikely(policy->finer))
 		policy = finer_rule(vcpu, slot);
 	if (policy->skips) {
-		next_rip = svmrt_next_rip(vcpu, code, &missing);
-		if (!next_rip && missing != ~0ULL) {
-			/* Nothing was counted or told yet: the guest exits here again. */
-			vcpu->populate_gpa = missing;
+		next_rip = given_next_rip(vcpu->vmcb, code);
+		if (!next_rip)
+			next_rip = decoded_next_rip(vcpu, code);
+		/* Nothing was counted or told yet: the guest exits here again. */
+		if (!next_rip && vcpu->populate_gpa != ~0ULL)
 			return SVMRT_LEAVE_FETCH;
-		}
 	}
 	vcpu->stats.exits[slot]++;
 	if (unlikely(policy->counter >= SVMRT_SLOTS))
@@ -364,7 +379,7 @@ static void hand_over_machine_check(struct svmrt_vcpu *vcpu)
 	asm volatile("int $18");
 }
 
-static bool machine_check_pending(void)
+static noinline bool machine_check_pending(void)
 {
 	u64 status;
 
@@ -389,26 +404,8 @@ u64 svmrt_interrupted_event(const struct svmrt_vcpu *vcpu)
 				    vmcb_get_EVENTINJ(vcpu->inputs));
 }
 
-enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
+static inline enum svmrt_leave by_code(struct svmrt_vcpu *vcpu, u64 code)
 {
-	u64 code = svmrt_exit_code(vcpu->vmcb);
-
-	if (code == SLOT_SHUTDOWN && machine_check_pending())
-		hand_over_machine_check(vcpu);
-	if (code == SLOT_SHUTDOWN)
-		return end(vcpu, code, SVMRT_LEAVE_SHUTDOWN);
-	if (code >= 0xfffffffffffffffcULL)
-		return end(vcpu, code, SVMRT_LEAVE_INVALID);
-
-	if (unlikely(vmcb_get_EXITINTINFO(vcpu->vmcb) & SVMRT_EV_V))
-		vcpu->pending_event = svmrt_interrupted_event(vcpu);
-	if (unlikely(vcpu->hooks)) {
-		enum svmrt_leave leave;
-
-		if (svmrt_irq_exit(vcpu, code, &leave))
-			return leave;
-	}
-
 	switch (code) {
 	case 0x60:
 		vcpu->stats.host_intr++;
@@ -435,4 +432,28 @@ enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
 			return SVMRT_LEAVE_RESCHED;	/* the next slice loads them */
 		return by_policy(vcpu, code);
 	}
+}
+
+/* Interrupts, local APIC and doorbells first. Out of line: the others should not pay for its stack. */
+static noinline enum svmrt_leave hooked(struct svmrt_vcpu *vcpu, u64 code)
+{
+	enum svmrt_leave leave;
+
+	return svmrt_irq_exit(vcpu, code, &leave) ? leave : by_code(vcpu, code);
+}
+
+enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu)
+{
+	u64 code = svmrt_exit_code(vcpu->vmcb);
+
+	if (code == SLOT_SHUTDOWN && machine_check_pending())
+		hand_over_machine_check(vcpu);
+	if (code == SLOT_SHUTDOWN)
+		return end(vcpu, code, SVMRT_LEAVE_SHUTDOWN);
+	if (code >= 0xfffffffffffffffcULL)
+		return end(vcpu, code, SVMRT_LEAVE_INVALID);
+
+	if (unlikely(vmcb_get_EXITINTINFO(vcpu->vmcb) & SVMRT_EV_V))
+		vcpu->pending_event = svmrt_interrupted_event(vcpu);
+	return unlikely(vcpu->hooks) ? hooked(vcpu, code) : by_code(vcpu, code);
 }

@@ -175,7 +175,9 @@ static enum svmrt_leave enter_once(struct svmrt_vcpu *vcpu, struct svmrt_host_cp
 	vcpu->stats.entries++;
 	if (!tlb_always)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, ALL_CLEAN);	/* setters take bits away again */
-	if (svmrt_guest_xcr0 && unlikely(xgetbv(XCR_XFEATURE_ENABLED_MASK) != vcpu->xcr0_loaded))
+	/* Before a guest turns XSAVE on, XSETBV is #UD. */
+	if (vcpu->xcr0_live && svmrt_guest_xcr0 &&
+	    unlikely(xgetbv(XCR_XFEATURE_ENABLED_MASK) != vcpu->xcr0_loaded))
 		svmrt_state_restore_xcr0(vcpu);
 	trace_svmrt_exit(vcpu);
 	leave = unlikely(vcpu->hooked) ? after_exit(vcpu) : svmrt_handle_exit(vcpu);
