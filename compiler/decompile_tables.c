@@ -239,7 +239,8 @@ static void print_json(struct decompile *d, const cJSON *value)
 	const cJSON *child;
 	const bool map = cJSON_IsObject(value);
 
-	if (cJSON_IsString(value) && value->string && !strcmp(value->string, "serial")) {
+	/* Texts of the guest: `serial`, and the items of `serial_has`, which have no key. */
+	if (cJSON_IsString(value) && (!value->string || !strcmp(value->string, "serial"))) {
 		decompile_text(d->out, value->valuestring);
 	} else if (cJSON_IsString(value)) {
 		fprintf(d->out, "%s", value->valuestring);

@@ -129,6 +129,9 @@ static const struct {
 	{ "injection", "vcpu", "span" },
 	{ "injection", "type", WORDS("\"exception\",\"interrupt\",\"nmi\",\"software\"") },
 	{ "injection", "vector", "number8" }, { "injection", "error", "number32" },
+	{ "expect", "end", WORDS("\"stop\",\"debug-exit\",\"power-off\",\"reset\",\"shutdown\","
+		"\"invalid\"") },
+	{ "expect", "serial_has", LIST("scalar") },
 	{ "expect", "exit", "exit_name" }, { "expect", "regs", "expect_regs" },
 	{ "expect", "serial", "scalar" }, { "expect", "events", LIST("event") },
 	{ "expect", "strict", WORDS("true,false,\"true\",\"false\"") },

@@ -29,6 +29,24 @@ static bool read_exit(struct comp *c, const struct node *node, void *into)
 	return row >= 0;
 }
 
+/* Reasons of vm.state that a guest brings about itself (svmrund-rpc(7)). */
+static bool read_end(struct comp *c, const struct node *node, void *into)
+{
+	static const char *const words[] = {
+		"stop", "debug-exit", "power-off", "reset", "shutdown", "invalid",
+	};
+
+	for (size_t i = 0; node->kind == NODE_SCALAR && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(node->text, words[i]))
+			continue;
+		add_text(into, "end", words[i]);
+		return true;
+	}
+	diag_error(&c->diag, &node->range, "`end` is %s; the rule is stop, debug-exit, power-off, "
+		   "reset, shutdown or invalid", node_quote(&c->arena, node));
+	return false;
+}
+
 static const char *regs_name_next(size_t index)
 {
 	static const char *const others[] = { "rip", "rflags", "dr0", "dr1", "dr2", "dr3", "xcr0" };
@@ -159,6 +177,27 @@ static bool read_event(struct comp *c, const struct node *node, struct json_out 
 	return true;
 }
 
+static bool read_serial_has(struct comp *c, const struct node *node, void *into)
+{
+	struct json_out *out = into;
+	bool good = want_list(c, node, "serial_has");
+
+	if (!good)
+		return false;
+	json_out_name(out, "serial_has");
+	JSON_OUT_LITERAL(out, "[");
+	for (size_t i = 0; i < node->count; i++) {
+		const char *text = "";
+
+		good &= read_text(c, node->items[i], "serial_has", &text);
+		if (i)
+			JSON_OUT_LITERAL(out, ",");
+		json_out_string(out, text, strlen(text));
+	}
+	JSON_OUT_LITERAL(out, "]");
+	return good;
+}
+
 static bool read_events(struct comp *c, const struct node *node, void *into)
 {
 	struct json_out *out = into;
@@ -207,8 +246,9 @@ static bool read_within(struct comp *c, const struct node *node, void *into)
 }
 
 static const struct key keys[] = {
-	{ "exit", read_exit, false, 0 }, { "regs", read_regs, false, 0 },
-	{ "serial", read_serial, false, 0 }, { "events", read_events, false, 0 },
+	{ "exit", read_exit, false, 0 }, { "end", read_end, false, 0 },
+	{ "regs", read_regs, false, 0 }, { "serial", read_serial, false, 0 },
+	{ "serial_has", read_serial_has, false, 0 }, { "events", read_events, false, 0 },
 	{ "strict", read_strict, false, 0 }, { "within", read_within, false, 0 },
 };
 KEY_TABLE(expect_keys, keys);
@@ -220,7 +260,7 @@ bool spec_read_expect(struct comp *c, const struct node *node, void *into)
 
 	(void)into;
 	JSON_OUT_LITERAL(out, "{");
-	good = read_map(c, node, "expect", keys, 6, out);
+	good = read_map(c, node, "expect", keys, sizeof(keys) / sizeof(keys[0]), out);
 	JSON_OUT_LITERAL(out, "}");
 	if (out->failed)
 		longjmp(c->arena.out_of_memory, 1);

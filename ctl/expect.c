@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * exit, regs and serial of an EXPECT section; expect_events.c does its events. Every comparison
+ * exit, end, regs and serial of an EXPECT section; expect_events.c does its events. Every comparison
  * prints expected and actual through one function, so that all mismatches read alike.
  */
 #include <inttypes.h>
@@ -68,6 +68,21 @@ static unsigned int compare_exit(const cJSON *expected, const struct observed *o
 		return 1;
 	}
 	return 0;
+}
+
+static unsigned int compare_end(const cJSON *expected, const struct observed *observed, FILE *out)
+{
+	const char *got = json_text(observed->end, "reason", "?");
+
+	if (!expected)
+		return 0;
+	if (!cJSON_IsString(expected))
+		return bad_member(out, "end", "the reason of an end");
+	/* That it still runs is said once, as the exit. */
+	if (!observed->end || !strcmp(got, expected->valuestring))
+		return 0;
+	expect_mismatch(out, "end", expected->valuestring, got);
+	return 1;
 }
 
 static unsigned int compare_register(const cJSON *expected, const cJSON *cpu, FILE *out)
@@ -139,10 +154,39 @@ static unsigned int compare_serial(const cJSON *expected, const struct observed 
 	return 1;
 }
 
+/* Each text somewhere behind the one before. */
+static unsigned int compare_serial_has(const cJSON *expected, const struct observed *observed,
+				       FILE *out)
+{
+	size_t at = 0;
+	const cJSON *item;
+
+	if (expected && !cJSON_IsArray(expected))
+		return bad_member(out, "serial_has", "texts");
+	cJSON_ArrayForEach(item, expected) {
+		const char *text = cJSON_IsString(item) ? item->valuestring : NULL;
+		const char *found = NULL;
+
+		if (!text)
+			return bad_member(out, "serial_has", "texts");
+		if (observed->console_bytes > at)
+			found = memmem(observed->console + at, observed->console_bytes - at, text,
+				       strlen(text));
+		if (!found) {
+			fprintf(out, "  - what: \"serial_has, behind byte %zu\"\n", at);
+			print_quoted(out, "expected", text, strlen(text));
+			print_quoted(out, "actual", observed->console, observed->console_bytes);
+			return 1;
+		}
+		at = (size_t)(found - observed->console) + strlen(text);
+	}
+	return 0;
+}
+
 static unsigned int compare_members(const cJSON *expect, FILE *out)
 {
 	static const char *const known[] = {
-		"exit", "regs", "serial", "events", "strict", "within_ns",
+		"exit", "end", "regs", "serial", "serial_has", "events", "strict", "within_ns",
 	};
 	unsigned int mismatches = 0;
 	const cJSON *item;
@@ -164,10 +208,12 @@ unsigned int expect_compare(const cJSON *expect, const struct observed *observed
 
 	mismatches = compare_members(expect, out);
 	mismatches += compare_exit(json_member(expect, "exit"), observed, out);
+	mismatches += compare_end(json_member(expect, "end"), observed, out);
 	mismatches += compare_registers(json_member(expect, "regs"), observed,
 					out);
 	mismatches += compare_serial(json_member(expect, "serial"), observed,
 				     out);
+	mismatches += compare_serial_has(json_member(expect, "serial_has"), observed, out);
 	mismatches += expect_compare_events(expect, observed, out);
 	return mismatches;
 }

@@ -10,3 +10,11 @@ install-data-local:
 
 uninstall-local:
 	rm -rf "$(DESTDIR)$(conformancedir)"
+
+# What the specs of kernels boot, from Debian's packages; ../build/guest for specs in the source tree.
+guest-images:
+	$(srcdir)/tools/guest-images guest
+
+.PHONY: guest-images
+CLEAN_DIRS += guest
+EXTRA_DIST += tools/guest-images

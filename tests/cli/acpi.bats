@@ -165,3 +165,24 @@ again() {
 	"$svmc" compile -o again.svmt without.again.yaml
 	cmp without.svmt again.svmt
 }
+
+@test "the examples with kernels compile, here with the images of the tests" {
+	"$SVMKIT_SRC/tests/images/make-images"
+	mkdir guest
+	cp bzImage guest/vmlinuz
+	cp initrd guest/initramfs
+	cp multiboot.elf guest/
+	count=0
+	for yaml in $(grep -l '^vars: { guest: ' "$SVMKIT_SRC"/specs/*.yaml); do
+		run "$svmc" check "$yaml"
+		[ "$status" -eq 3 ] || [ -d "$SVMKIT_SRC/build/guest" ]
+		run "$svmc" compile -D guest="$PWD/guest" -o t.svmt "$yaml"
+		[ "$status" -eq 0 ] && [ -z "$output" ] || { echo "$yaml: $output"; false; }
+		"$svmc" dump t.svmt | grep -q '^device chipset pc'
+		count=$((count + 1))
+	done
+	[ "$count" -ge 4 ]
+	"$svmc" compile -D guest="$PWD/guest" -D vcpus=4 -o t.svmt "$SVMKIT_SRC/specs/linux-smp.yaml"
+	[ "$("$svmc" dump --json t.svmt | python3 -c 'import json, sys
+print([v["start"] for v in json.load(sys.stdin)["vcpus"]])')" = "['run', 'wait-sipi', 'wait-sipi', 'wait-sipi']" ]
+}

@@ -172,6 +172,8 @@ def exits(r):
 
 def expect(r):
     lines = ["exit: %s" % r.choice(["HLT", "VMMCALL", "SHUTDOWN"])]
+    if r.random() < .3:
+        lines += ["end: %s" % r.choice(["stop", "power-off", "reset"]), "serial_has: [ \"a\\tb\", 12, x ]"]
     lines.append("regs: { %s }" % ", ".join("%s: %s" % (n, number(r, 64)) for n in r.sample(GPRS, 3)))
     lines.append("serial: %s" % quoted(r.choice(TEXTS)))
     if r.random() < .5:

@@ -126,8 +126,9 @@ spec() {
 	done
 }
 
-@test "every example has a golden" {
+@test "every example has a golden, but for those with images that make guest-images builds" {
 	for yaml in "$SVMKIT_SRC"/specs/*.yaml; do
+		grep -q '^vars: { guest: ' "$yaml" && continue
 		[ -e "$golden/good/$(basename "$yaml" .yaml).dump" ]
 	done
 }

@@ -153,6 +153,7 @@ round_trip() {
 
 @test "decompiling every example and good spec and compiling it again gives the same bytes" {
 	for yaml in "$SVMKIT_SRC"/specs/*.yaml "$golden"/good/*.yaml "$SVMKIT_SRC"/tests/e2e/specs/*.yaml; do
+		grep -q '^vars: { guest: ' "$yaml" && continue	# wants the images of make guest-images
 		# A good spec has its golden dump; other files there are included by one.
 		case $yaml in */good/*) [ -e "${yaml%.yaml}.dump" ] || continue ;; esac
 		echo "$yaml"

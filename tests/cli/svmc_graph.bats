@@ -27,6 +27,7 @@ for t in e.parse(sys.argv[1]).iter("{http://www.w3.org/2000/svg}text"):
 	command -v python3 || skip "no python3"
 	for yaml in "$SVMKIT_SRC"/specs/*.yaml "$SVMKIT_SRC"/tests/golden/good/*.yaml; do
 		# Other files there are included by one.
+		grep -q '^vars: { guest: ' "$yaml" && continue	# wants the images of make guest-images
 		case $yaml in */good/confidential*) ;; */good/*) [ -e "${yaml%.yaml}.dump" ] || continue ;; esac
 		echo "$yaml"
 		"$svmc" graph -o t.svg "$yaml" 2>messages

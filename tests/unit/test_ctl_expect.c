@@ -138,6 +138,38 @@ static void serial_is_compared_whole(void **state)
 				   .console = "a\033[2J" }, "actual: \"a\\u001b[2J\"");
 }
 
+static void texts_of_serial_come_in_their_order(void **state)
+{
+	static const char *const two = "{\"serial_has\":[\"one\",\"two\"]}";
+
+	(void)state;
+	passes((struct world){ .expect = two, .end = STOPPED, .console = "a one b\ntwo" });
+	passes((struct world){ .expect = "{\"serial_has\":[]}", .end = STOPPED });
+	passes((struct world){ .expect = "{\"serial_has\":[\"aa\",\"aa\"]}", .end = STOPPED,
+			       .console = "aaaa" });
+	fails_with((struct world){ .expect = two, .end = STOPPED, .console = "two one" },
+		   "behind byte 7\"\n    expected: \"two\"");
+	fails_with((struct world){ .expect = "{\"serial_has\":[\"aa\",\"aa\"]}", .end = STOPPED,
+				   .console = "aaa" }, "behind byte 2");
+	fails_with((struct world){ .expect = two, .end = STOPPED }, "behind byte 0");
+	fails_with((struct world){ .expect = "{\"serial_has\":\"one\"}", .end = STOPPED,
+				   .console = "one" }, "texts");
+	fails_with((struct world){ .expect = "{\"serial_has\":[1]}", .end = STOPPED,
+				   .console = "one" }, "texts");
+}
+
+static void the_reason_of_the_end_is_compared(void **state)
+{
+	static const char *const off = "{\"end\":\"power-off\"}";
+
+	(void)state;
+	passes((struct world){ .expect = off, .end = "{\"reason\":\"power-off\"}" });
+	fails_with((struct world){ .expect = off, .end = "{\"reason\":\"reset\"}" },
+		   "expected: \"power-off\"\n    actual: \"reset\"");
+	fails_with((struct world){ .expect = off, .end = NULL }, "still running");
+	fails_with((struct world){ .expect = "{\"end\":1}", .end = STOPPED }, "the reason of an end");
+}
+
 static void only_masked_bits_of_events_count(void **state)
 {
 	(void)state;
@@ -228,6 +260,8 @@ int main(void)
 		cmocka_unit_test(debug_exit_status_counts_when_no_exit_is_expected),
 		cmocka_unit_test(registers_compare_as_numbers),
 		cmocka_unit_test(serial_is_compared_whole),
+		cmocka_unit_test(texts_of_serial_come_in_their_order),
+		cmocka_unit_test(the_reason_of_the_end_is_compared),
 		cmocka_unit_test(only_masked_bits_of_events_count),
 		cmocka_unit_test(events_without_strict_are_an_ordered_part),
 		cmocka_unit_test(strict_events_are_the_whole_stream),
