@@ -67,6 +67,18 @@ static bool refuse_stranger(const struct peer *peer, enum role role, int fd)
 	return true;
 }
 
+int client_take_descriptor(struct client *client)
+{
+	const int fd = client->descriptors[0];
+
+	if (!client->descriptor_count)
+		return -1;
+	client->descriptor_count--;
+	memmove(client->descriptors, client->descriptors + 1,
+		client->descriptor_count * sizeof(client->descriptors[0]));
+	return fd;
+}
+
 static void close_descriptors(struct client *client)
 {
 	while (client->descriptor_count)

@@ -69,4 +69,7 @@ bool client_tick(struct client *client);
 /* A new configuration: its role may have changed. */
 void client_update_role(struct client *client);
 
+/* The oldest descriptor that was received and not used yet; the caller's from now on. -1: none. */
+int client_take_descriptor(struct client *client);
+
 #endif

@@ -59,12 +59,14 @@ struct key {
 	enum role role;			/* of rules */
 };
 
-static take_fn take_number, take_rule_user, take_rule_group, take_role, take_directory, take_path;
+static take_fn take_number, take_rule_user, take_rule_group, take_role, take_directory, take_tap, take_path;
 
 #define LIMIT(name, least, most, unit) \
 	{ "limits", #name, take_number, offsetof(struct config, limits.name), least, most, unit, \
 	  false, ROLE_NONE }
 #define RULE(name, take, role) { "roles", name, take, 0, 0, 0, CONFIG_COUNT, true, role }
+#define TEXTS(section, name, take, to) \
+	{ section, name, take, offsetof(struct config, to), 0, 0, CONFIG_COUNT, true, ROLE_NONE }
 
 static const struct key keys[] = {
 	LIMIT(clients, 1, 65536, CONFIG_COUNT),
@@ -88,7 +90,9 @@ static const struct key keys[] = {
 	RULE("observer_group", take_rule_group, ROLE_OBSERVER),
 	{ "roles", "default", take_role, offsetof(struct config, default_role), 0, 0, CONFIG_COUNT,
 	  false, ROLE_NONE },
-	{ "templates", "directory", take_directory, 0, 0, 0, CONFIG_COUNT, true, ROLE_NONE },
+	TEXTS("templates", "directory", take_directory, template_directories),
+	TEXTS("drives", "directory", take_directory, drive_directories),
+	TEXTS("links", "tap", take_tap, taps),
 	{ "metrics", "socket", take_path, offsetof(struct config, metrics_socket), 0, 0,
 	  CONFIG_COUNT, false, ROLE_NONE },
 	{ "metrics", "port", take_number, offsetof(struct config, metrics_port), 1, 65535,
@@ -181,9 +185,16 @@ static bool take_role(const struct place *place, const struct key *key, const ch
 	return fail(place, "%s = %.64s: it must be none, observer or operator", key->name, value);
 }
 
+/* Takes `text`. */
+static bool add_text(struct config_texts *texts, char *text)
+{
+	texts->items = need_more(texts->items, (texts->count + 1) * sizeof(texts->items[0]));
+	texts->items[texts->count++] = text;
+	return true;
+}
+
 static bool take_directory(const struct place *place, const struct key *key, const char *value)
 {
-	struct config *config = place->config;
 	char *resolved;
 	struct stat status;
 
@@ -195,11 +206,16 @@ static bool take_directory(const struct place *place, const struct key *key, con
 		return fail(place, "%s = %.128s: there is no such directory; make it, or take the "
 			    "line out", key->name, value);
 	}
-	config->template_directories =
-		need_more(config->template_directories, (config->template_directory_count + 1) *
-			  sizeof(config->template_directories[0]));
-	config->template_directories[config->template_directory_count++] = resolved;
-	return true;
+	return add_text(member(place, key), resolved);
+}
+
+static bool take_tap(const struct place *place, const struct key *key, const char *value)
+{
+	/* IFNAMSIZ is 16 with its NUL; a pattern may be longer than what fits it. */
+	if (strlen(value) > 64 || strchr(value, '/'))
+		return fail(place, "%s = %.64s: it must be the name of an interface, or a pattern "
+			    "such as tap*", key->name, value);
+	return add_text(member(place, key), need_copy(value, strlen(value)));
 }
 
 static bool take_path(const struct place *place, const struct key *key, const char *value)
@@ -250,7 +266,7 @@ static bool take_section(const struct place *place, char *text, const char **sec
 	if (*section)
 		return true;
 	suggest_known(hint, NULL, text + 1,
-		      "there are [limits], [roles], [templates] and [metrics]");
+		      "there are [limits], [roles], [templates], [drives], [links] and [metrics]");
 	return fail(place, "there is no section [%.64s]%s", text + 1, hint);
 }
 
@@ -376,13 +392,20 @@ struct config *config_read(const char *path, struct config_error *error)
 	return NULL;
 }
 
+static void free_texts(struct config_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->items[i]);
+	free(texts->items);
+}
+
 void config_free(struct config *config)
 {
 	if (!config)
 		return;
-	for (size_t i = 0; i < config->template_directory_count; i++)
-		free(config->template_directories[i]);
-	free(config->template_directories);
+	free_texts(&config->template_directories);
+	free_texts(&config->drive_directories);
+	free_texts(&config->taps);
 	free(config->rules);
 	free(config->metrics_socket);
 	free(config);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * svmrund.conf(5): limits, roles of peers, directories of templates, metrics. One table describes
+ * svmrund.conf(5): limits, roles of peers, what files and taps clients may name, metrics. One table describes
  * every key; reading is all or nothing, so that a bad file at a reload changes nothing. A config is
  * read-only once it is made.
  */
@@ -28,13 +28,18 @@ struct config_limits {
 	uint64_t stall_ms, vm_vcpus, vm_memory_bytes;
 };
 
+struct config_texts {
+	char **items;
+	size_t count;
+};
+
 struct config {
 	struct config_limits limits;
 	enum role default_role;
 	struct role_rule *rules;
 	size_t rule_count;
-	char **template_directories;	/* resolved by realpath(3) */
-	size_t template_directory_count;
+	struct config_texts template_directories, drive_directories;	/* resolved by realpath(3) */
+	struct config_texts taps;	/* patterns of fnmatch(3) */
 	char *metrics_socket;		/* or NULL */
 	uint64_t metrics_port;		/* of 127.0.0.1; 0: none */
 };

@@ -25,20 +25,20 @@ void console_free(struct console *console)
 	pthread_cond_destroy(&console->room);
 }
 
-void console_put(struct vm *vm, char byte)
+void console_write(struct vm *vm, const char *bytes, size_t length)
 {
 	struct console *console = &vm->console;
-	bool wake;
 
 	pthread_mutex_lock(&console->lock);
-	/* The loop never waits for a thread that has not said `done`, so room will come. */
-	while (console->pending_bytes == sizeof(console->pending))
-		pthread_cond_wait(&console->room, &console->lock);
-	wake = console->pending_bytes == 0;
-	console->pending[console->pending_bytes++] = byte;
+	for (size_t i = 0; i < length; i++) {
+		/* The loop never waits for a thread that has not said `done`, so room will come. */
+		while (console->pending_bytes == sizeof(console->pending))
+			pthread_cond_wait(&console->room, &console->lock);
+		if (!console->pending_bytes)
+			daemon_wake(vm->daemon);
+		console->pending[console->pending_bytes++] = bytes[i];
+	}
 	pthread_mutex_unlock(&console->lock);
-	if (wake)
-		daemon_wake(vm->daemon);
 }
 
 bool console_get(struct console *console, uint8_t *byte)

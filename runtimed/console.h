@@ -43,9 +43,13 @@ struct attachment {
 void console_init(struct console *console);
 void console_free(struct console *console);
 
-/* Any thread but the loop: one byte of output. */
-void console_put(struct vm *vm, char byte);
-/* vCPU thread: takes a byte of input; false: there is none. And whether there is one. */
+/* Any thread but the loop: output. */
+void console_write(struct vm *vm, const char *bytes, size_t length);
+static inline void console_put(struct vm *vm, char byte)
+{
+	console_write(vm, &byte, 1);
+}
+/* Any thread: takes a byte of input; false: there is none. And whether there is one. */
 bool console_get(struct console *console, uint8_t *byte);
 bool console_has_input(struct console *console);
 /* Loop: gives input to the guest, all of it or, if there is no room, none. `*waiting` bytes wait. */

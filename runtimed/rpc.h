@@ -48,6 +48,8 @@ enum rpc_type {
 	RPC_TYPE_NICE,		/* integer, -20 .. 19 */
 	RPC_TYPE_BREAKPOINTS,	/* array of 1 to 4 {at: U64, kind, bytes: 1 .. 8} */
 	RPC_TYPE_NAMES,		/* array of 1 to 64 strings */
+	RPC_TYPE_DRIVES,	/* array of 1 to 16 {name, path or descriptor: true} */
+	RPC_TYPE_LINKS,		/* array of 1 to 16 {name, tap or descriptor: true} */
 	RPC_TYPE_RANGES,	/* array of 1 to 16 {first, last}, RPC_TYPE_U64 each, in order */
 };
 

@@ -41,6 +41,9 @@ struct vm *rpc_vm_of(struct rpc_request *request);
 struct vcpu *rpc_vcpu_of(struct rpc_request *request);
 /* True: the client may have no more subscriptions and consoles, and the request is answered. */
 bool rpc_has_all_subscriptions(struct rpc_request *request);
+/* The parameters of vm.create; false: the request is answered, and nothing is open. */
+bool rpc_take_backings(struct rpc_request *request, const struct template *template,
+		       const cJSON *drives, const cJSON *links, struct vm_backings *backings);
 /* The array of vm.info and stats.get. */
 cJSON *rpc_vcpu_stats(const struct vm *vm);
 

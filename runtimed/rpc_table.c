@@ -37,7 +37,13 @@ const struct rpc_method rpc_methods[] = {
 	      "end the run after that run time or that many exits; refuse a template that has more "
 	      "vCPUs or memory" },
 	    { "cpus", RPC_TYPE_CPUS, true, "CPUs of the host that its vCPUs may run on" },
-	    { "nice", RPC_TYPE_NICE, true, "nice value of its vCPU threads" } } },
+	    { "nice", RPC_TYPE_NICE, true, "nice value of its vCPU threads" },
+	    { "drives", RPC_TYPE_DRIVES, true,
+	      "images of the template's drives: files below a directory that svmrund.conf names, or "
+	      "the oldest descriptors that were sent with SCM_RIGHTS and not used yet" },
+	    { "links", RPC_TYPE_LINKS, true,
+	      "tap interfaces of the template's links: names that svmrund.conf allows, or "
+	      "descriptors" } } },
 	{ "vm.start", rpc_vm_start, ROLE_OPERATOR,
 	  "Run the vCPUs of a defined VM", { VM_PARAM } },
 	{ "vm.pause", rpc_vm_pause, ROLE_OPERATOR,

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* template.*: load from base64, a file or a descriptor; list, unload. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "allowed_file.h"
 #include "json_b64.h"
 #include "limits.h"
 #include "rpc_handlers.h"
@@ -61,8 +63,9 @@ static void *read_image(struct rpc_request *request, int fd, const char *param, 
 
 static void *open_image(struct rpc_request *request, size_t *bytes)
 {
-	char text[TEMPLATE_FILE_ERROR_BYTES];
-	int fd = template_file_open(rpc_daemon(request)->config, request->args[ARG_PATH].text, text);
+	char text[ALLOWED_FILE_ERROR_BYTES];
+	int fd = allowed_file_open(&rpc_daemon(request)->config->template_directories, "templates",
+				   request->args[ARG_PATH].text, O_RDONLY, text);
 
 	if (fd >= 0)
 		return read_image(request, fd, "path", bytes);
@@ -72,19 +75,13 @@ static void *open_image(struct rpc_request *request, size_t *bytes)
 
 static void *received_image(struct rpc_request *request, size_t *bytes)
 {
-	struct client *client = request->client;
-	int fd;
+	const int fd = client_take_descriptor(request->client);
 
-	if (!client->descriptor_count) {
-		rpc_fail_param(request, "descriptor", "template.load: this client sent no descriptor "
-			       "that is not used yet; send one with the request (SCM_RIGHTS)");
-		return NULL;
-	}
-	fd = client->descriptors[0];
-	client->descriptor_count--;
-	memmove(client->descriptors, client->descriptors + 1,
-		client->descriptor_count * sizeof(client->descriptors[0]));
-	return read_image(request, fd, "descriptor", bytes);
+	if (fd >= 0)
+		return read_image(request, fd, "descriptor", bytes);
+	rpc_fail_param(request, "descriptor", "template.load: this client sent no descriptor that is "
+		       "not used yet; send one with the request (SCM_RIGHTS)");
+	return NULL;
 }
 
 /* NULL: the request is answered. */

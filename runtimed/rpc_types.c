@@ -7,12 +7,16 @@
 #include <string.h>
 #include "limits.h"
 #include "rpc.h"
+#include "svmt_device.h"
+#include "vm_backing.h"
 
 #define MAX_EXACT 9007199254740991.0	/* 2^53 - 1 */
 #define MAX_TIMEOUT_MS 86400000.0
 #define MAX_NAMES 64
 #define MAX_PATH_BYTES 4095
 #define MAX_RANGES 16
+#define MAX_TAP_BYTES 15		/* IFNAMSIZ, with its NUL */
+#define BACKING_PATTERN "^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$"
 #define MAX_CPUS 1024
 #define MAX_BREAKPOINTS 4
 #define U64_PATTERN "^0x[0-9a-f]{1,16}$"
@@ -184,6 +188,31 @@ static bool is_breakpoints(const cJSON *item)
 	return count > 0 && count <= MAX_BREAKPOINTS;
 }
 
+/* {name, `member`} or {name, descriptor: true}. */
+static bool is_backing(const cJSON *item, const char *member, size_t most_bytes)
+{
+	const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
+	const cJSON *text = cJSON_GetObjectItemCaseSensitive(item, member);
+	const cJSON *descriptor = cJSON_GetObjectItemCaseSensitive(item, "descriptor");
+
+	return cJSON_IsObject(item) && cJSON_GetArraySize(item) == 2 && cJSON_IsString(name) &&
+		svmt_good_name(name->valuestring) &&
+		(cJSON_IsTrue(descriptor) ||
+		 (cJSON_IsString(text) && text->valuestring[0] &&
+		  strlen(text->valuestring) <= most_bytes));
+}
+
+static bool is_backings(const cJSON *item, const char *member, size_t most_bytes)
+{
+	int count = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
+	const cJSON *backing;
+
+	cJSON_ArrayForEach(backing, item)
+		if (!is_backing(backing, member, most_bytes))
+			return false;
+	return count > 0 && count <= (int)VM_MAX_BACKINGS;
+}
+
 static const char *take_text(const char *text, enum rpc_type type)
 {
 	switch (type) {
@@ -227,6 +256,14 @@ static const char *take_structure(const cJSON *item, enum rpc_type type)
 		return is_cpus(item) ? NULL : "an array of 1 to 1024 integers from 0 to 1023";
 	case RPC_TYPE_NAMES:
 		return is_names(item) ? NULL : "an array of 1 to 64 names";
+	case RPC_TYPE_DRIVES:
+		return is_backings(item, "path", MAX_PATH_BYTES) ? NULL :
+			"an array of 1 to 16 objects {name, path} or {name, descriptor: true}; a name "
+			"is one that a spec may have";
+	case RPC_TYPE_LINKS:
+		return is_backings(item, "tap", MAX_TAP_BYTES) ? NULL :
+			"an array of 1 to 16 objects {name, tap} or {name, descriptor: true}; a name "
+			"is one that a spec may have, an interface's has at most 15 bytes";
 	default:
 		return is_ranges(item) ? NULL :
 			"an array of 1 to 16 ranges {first, last}, integers or \"0x...\" strings, "
@@ -270,6 +307,8 @@ const char *rpc_type_take(const cJSON *item, enum rpc_type type, struct rpc_arg 
 	case RPC_TYPE_CPUS:
 	case RPC_TYPE_BREAKPOINTS:
 	case RPC_TYPE_NAMES:
+	case RPC_TYPE_DRIVES:
+	case RPC_TYPE_LINKS:
 	case RPC_TYPE_RANGES:
 		return take_structure(item, type);
 	}
@@ -411,6 +450,31 @@ static cJSON *breakpoint_schema(void)
 	return schema;
 }
 
+static cJSON *text_of_bytes_schema(double most)
+{
+	cJSON *schema = new_schema("string");
+
+	cJSON_AddNumberToObject(schema, "minLength", 1);
+	cJSON_AddNumberToObject(schema, "maxLength", most);
+	return schema;
+}
+
+static cJSON *backings_schema(const char *member, double most_bytes)
+{
+	cJSON *schema = new_schema("object"), *name = new_schema("string");
+	cJSON *properties = cJSON_AddObjectToObject(schema, "properties");
+
+	cJSON_AddStringToObject(name, "pattern", BACKING_PATTERN);
+	cJSON_AddItemToObject(properties, "name", name);
+	cJSON_AddItemToObject(properties, member, text_of_bytes_schema(most_bytes));
+	cJSON_AddItemToObject(properties, "descriptor", true_schema());
+	cJSON_AddItemToArray(cJSON_AddArrayToObject(schema, "required"), cJSON_CreateString("name"));
+	cJSON_AddNumberToObject(schema, "minProperties", 2);
+	cJSON_AddNumberToObject(schema, "maxProperties", 2);
+	cJSON_AddFalseToObject(schema, "additionalProperties");
+	return array_schema(schema, VM_MAX_BACKINGS);
+}
+
 static cJSON *registers_schema(void)
 {
 	cJSON *schema = new_schema("object");
@@ -436,6 +500,8 @@ cJSON *rpc_type_schema(enum rpc_type type)
 	case RPC_TYPE_BREAKPOINTS: return array_schema(breakpoint_schema(), MAX_BREAKPOINTS);
 	case RPC_TYPE_NICE: return integer_schema(-20, 19);
 	case RPC_TYPE_NAMES: return array_schema(text_schema(RPC_TYPE_NAME), MAX_NAMES);
+	case RPC_TYPE_DRIVES: return backings_schema("path", MAX_PATH_BYTES);
+	case RPC_TYPE_LINKS: return backings_schema("tap", MAX_TAP_BYTES);
 	case RPC_TYPE_RANGES:
 		return array_schema(range_schema(), MAX_RANGES);
 	default: return text_schema(type);

@@ -11,7 +11,7 @@
 #include "vm_moves.h"
 
 /* args of vm.create, as in the table */
-enum { ARG_TEMPLATE, ARG_NAME, ARG_LIMITS, ARG_CPUS, ARG_NICE };
+enum { ARG_TEMPLATE, ARG_NAME, ARG_LIMITS, ARG_CPUS, ARG_NICE, ARG_DRIVES, ARG_LINKS };
 
 struct vm *rpc_vm_of(struct rpc_request *request)
 {
@@ -116,8 +116,10 @@ static bool is_too_big(struct rpc_request *request, const struct template *templ
 
 static void create_from(struct rpc_request *request, struct template *template)
 {
+	struct vm_backings backings;
 	struct vm_options options = {
 		.name = request->args[ARG_NAME].text,
+		.backings = &backings,
 		.limits = limits_of(request->args[ARG_LIMITS].json),
 	};
 	char text[VM_PLACE_ERROR_BYTES];
@@ -131,7 +133,9 @@ static void create_from(struct rpc_request *request, struct template *template)
 		rpc_fail_param(request, param, "vm.create: %s", text);
 		return;
 	}
-	if (is_too_big(request, template, &options.limits))
+	if (is_too_big(request, template, &options.limits) ||
+	    !rpc_take_backings(request, template, request->args[ARG_DRIVES].json,
+			       request->args[ARG_LINKS].json, &backings))
 		return;
 	vm = vm_create(rpc_daemon(request), template, &options, &error);
 	if (!vm) {

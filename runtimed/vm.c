@@ -346,6 +346,7 @@ void vm_destroy(struct vm *vm)
 		vcpu_destroy(vm->vcpus[i], free_when_closed);
 	device_free_all(vm);
 	device_thread_free(vm);
+	vm_backings_close(&vm->backings);
 	if (vm->fd >= 0)
 		close(vm->fd);
 	if (!count)

@@ -24,6 +24,7 @@
 #include "irq.h"
 #include "list.h"
 #include "template.h"
+#include "vm_backing.h"
 #include "vm_clock.h"
 #include "vm_end.h"
 #include "vm_place.h"
@@ -48,6 +49,7 @@ struct vm_options {
 	const char *name;	/* or NULL: the template's */
 	struct vm_limits limits;
 	struct vm_place place;
+	struct vm_backings *backings;	/* emptied in any case */
 };
 
 struct vm {
@@ -69,6 +71,7 @@ struct vm {
 	uint64_t kicked_ms;		/* VM_STOPPING, VM_PAUSING: when all were last kicked */
 	struct vm_limits limits;
 	struct vm_place place;
+	struct vm_backings backings;
 	uint64_t ran_ms, resumed_ms;	/* run time before the last resume, and when that was */
 	struct bus bus;
 	struct list devices;		/* struct device */

@@ -13,7 +13,12 @@
 #include "devices/chipset_pc.h"
 #include "devices/debug_console.h"
 #include "devices/debug_exit.h"
+#include "devices/fw_cfg.h"
 #include "devices/uart.h"
+#include "devices/virtio_blk.h"
+#include "devices/virtio_console.h"
+#include "devices/virtio_net.h"
+#include "devices/virtio_rng.h"
 #include "log.h"
 #include "recorder.h"
 #include "subscription.h"
@@ -105,6 +110,11 @@ static device_maker *const makers[] = {
 	[SVMT_DEV_DEBUG_EXIT] = debug_exit_add,
 	[SVMT_DEV_CHIPSET_PC] = chipset_pc_add,
 	[SVMT_DEV_DEBUG_CONSOLE] = debug_console_add,
+	[SVMT_DEV_FW_CFG] = fw_cfg_add,
+	[SVMT_DEV_VIRTIO_CONSOLE] = virtio_console_add,
+	[SVMT_DEV_VIRTIO_BLK] = virtio_blk_add,
+	[SVMT_DEV_VIRTIO_RNG] = virtio_rng_add,
+	[SVMT_DEV_VIRTIO_NET] = virtio_net_add,
 };
 
 static int add_devices(struct vm *vm, struct engine_error *error)
@@ -199,6 +209,8 @@ struct vm *vm_create(struct daemon *daemon, struct template *template,
 
 	vm->limits = options->limits;
 	vm->place = options->place;
+	vm->backings = *options->backings;
+	options->backings->count = 0;
 	vm->template = template;
 	template->vms++;
 	return finish_vm(vm, build(vm, error));

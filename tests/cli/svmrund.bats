@@ -35,6 +35,10 @@ control_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_control.py" "$1"
 }
 
+drive_case() {
+	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_drives.py" "$1"
+}
+
 filter_case() {
 	timeout 120 python3 "$SVMKIT_SRC/tests/e2e/rpc_filters.py" "$1"
 }
@@ -59,7 +63,7 @@ vm_case() {
 
 @test "every case of the Python files is listed here" {
 	for file in rpc_robustness rpc_schema rpc_roles rpc_control rpc_filters rpc_replay \
-		rpc_metrics rpc_crowd rpc_service rpc_streaming; do
+		rpc_metrics rpc_drives rpc_crowd rpc_service rpc_streaming; do
 		# As in the files themselves: helpers have no names of three words.
 		names=$(sed -n 's/^def \([a-z0-9]*_[a-z0-9]*_[a-z0-9_]*\)():$/\1/p' \
 			"$SVMKIT_SRC/tests/e2e/$file.py")
@@ -522,4 +526,28 @@ vm_case() {
 
 @test "a gigabyte in one line is skipped in bounded memory" {
 	crowd_case a_gigabyte_in_one_line_is_skipped_in_bounded_memory
+}
+
+@test "each name of the template wants one thing" {
+	drive_case each_name_of_the_template_wants_one_thing
+}
+
+@test "rows have a form" {
+	drive_case rows_have_a_form
+}
+
+@test "images are files below the directories" {
+	drive_case images_are_files_below_the_directories
+}
+
+@test "images that others have are refused" {
+	drive_case images_that_others_have_are_refused
+}
+
+@test "descriptors are images that fit" {
+	drive_case descriptors_are_images_that_fit
+}
+
+@test "taps are those that are allowed and exist" {
+	drive_case taps_are_those_that_are_allowed_and_exist
 }

@@ -157,7 +157,7 @@ def limits_of_the_file_are_enforced_and_change_with_it():
 BAD = [
     ('clients = 1\n', 1, 'stands before the first [section]'),
     ('[limit]\n', 1, 'did you mean `limits`?'),
-    ('[nonsense]\n', 1, 'there are [limits], [roles], [templates] and [metrics]'),
+    ('[nonsense]\n', 1, 'there are [limits], [roles], [templates], [drives], [links] and [metrics]'),
     ('[limits\n', 1, 'a name in brackets'),
     ('[limits]\nclient = 1\n', 2, 'did you mean `clients`?'),
     ('[limits]\nqqqqqqqqqq = 1\n', 2, 'svmrund.conf(5) lists them'),
@@ -174,6 +174,10 @@ BAD = [
     ('[roles]\noperator_user = 4294967295\n', 2, 'there is no such user'),
     ('[roles]\ndefault = root\n', 2, 'none, observer or operator'),
     ('[templates]\ndirectory = templates\n', 2, 'an absolute path'),
+    ('[drives]\ndirectory = /nonexistent/here\n', 2, 'make it, or take the line out'),
+    ('[links]\ntap = ../tap0\n', 2, 'the name of an interface'),
+    ('[links]\ntap =\n', 2, 'tap has no value'),
+    ('[links]\ndirectory = /\n', 2, 'there is no key directory in [links]'),
     ('[templates]\ndirectory = /nonexistent/here\n', 2, 'make it, or take the line out'),
     ('[metrics]\nport = 65536\n', 2, 'a number from 1 to 65535'),
     ('[metrics]\nsocket = ' + '/' * 200 + '\n', 2, 'at most 107 bytes'),
@@ -212,7 +216,8 @@ def a_good_file_is_called_good():
             conf.write('; all that there is\n[limits]\nclients = 100\nline_bytes = 64MiB\n'
                        'stall_ms = 5s\n[roles]\noperator_user = root\noperator_user = 0\n'
                        'observer_group=0\ndefault = observer\n[templates]\ndirectory = %s\n'
-                       'directory = /\n[metrics]\nsocket = /run/x\nport = 9000' % where)
+                       'directory = /\n[drives]\ndirectory = /tmp\n[links]\ntap = tap*\ntap = br?\n'
+                       '[metrics]\nsocket = /run/x\nport = 9000' % where)
         result = check(path)
         assert (result.returncode, result.stdout) == (0, path + ': good\n'), result
 
