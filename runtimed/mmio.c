@@ -7,6 +7,7 @@
 #include <Zydis/Zydis.h>
 #include <stdio.h>
 #include <string.h>
+#include "bus.h"
 #include "mmio.h"
 #include "vcpu.h"
 
@@ -111,14 +112,35 @@ static void set_gpr(struct svmrt_run_page *run, ZydisRegister reg, unsigned int 
 	run->dirty |= SVMRT_DIRTY_GPR;
 }
 
-/* All ones of the memory operand's width, as the instruction extends them. */
-static uint64_t all_ones(const struct decoded *decoded)
+static uint64_t get_gpr(const struct svmrt_run_page *run, ZydisRegister reg)
+{
+	bool high = reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH;
+	ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+	uint64_t value = run->gpr[(whole - ZYDIS_REGISTER_RAX) & 15];
+
+	return high ? value >> 8 : value;
+}
+
+/* The memory operand, as the instruction extends it. */
+static uint64_t read_extended(struct vcpu *vcpu, const struct decoded *decoded)
 {
 	unsigned int bits = decoded->operands[1].size;
+	uint64_t value = bus_read(vcpu->vm, BUS_MEMORY, vcpu->pages.run->exitinfo2, bits / 8);
+	bool sign = decoded->insn.mnemonic == ZYDIS_MNEMONIC_MOVSX ||
+		decoded->insn.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
 
-	if (decoded->insn.mnemonic == ZYDIS_MNEMONIC_MOVZX && bits < 64)
-		return (1ULL << bits) - 1;
-	return ~0ULL;
+	if (sign && bits < 64 && value >> (bits - 1) & 1)
+		value |= ~0ULL << bits;
+	return value;
+}
+
+static void write_operand(struct vcpu *vcpu, const ZydisDecodedOperand *to,
+			  const ZydisDecodedOperand *from)
+{
+	uint64_t value = from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? from->imm.value.u :
+		get_gpr(vcpu->pages.run, from->reg.value);
+
+	bus_write(vcpu->vm, BUS_MEMORY, vcpu->pages.run->exitinfo2, to->size / 8, value);
 }
 
 static bool is_move(ZydisMnemonic mnemonic)
@@ -127,19 +149,24 @@ static bool is_move(ZydisMnemonic mnemonic)
 		mnemonic == ZYDIS_MNEMONIC_MOVSX || mnemonic == ZYDIS_MNEMONIC_MOVSXD;
 }
 
-/* Does what the move does when nothing answers. False: not a form that is emulated. */
-static bool emulate(struct svmrt_run_page *run, const struct decoded *decoded)
+/* False: not a form that is emulated. */
+static bool emulate(struct vcpu *vcpu, const struct decoded *decoded)
 {
+	struct svmrt_run_page *run = vcpu->pages.run;
 	const ZydisDecodedOperand *to = &decoded->operands[0], *from = &decoded->operands[1];
 
 	if (!is_move(decoded->insn.mnemonic))
 		return false;
-	if (run->exitinfo1 & NPF_WRITE)
-		return to->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			(is_gpr(from) || from->type == ZYDIS_OPERAND_TYPE_IMMEDIATE);
+	if (run->exitinfo1 & NPF_WRITE) {
+		if (to->type != ZYDIS_OPERAND_TYPE_MEMORY ||
+		    (!is_gpr(from) && from->type != ZYDIS_OPERAND_TYPE_IMMEDIATE))
+			return false;
+		write_operand(vcpu, to, from);
+		return true;
+	}
 	if (!is_gpr(to) || from->type != ZYDIS_OPERAND_TYPE_MEMORY)
 		return false;
-	set_gpr(run, to->reg.value, to->size, all_ones(decoded));
+	set_gpr(run, to->reg.value, to->size, read_extended(vcpu, decoded));
 	return true;
 }
 
@@ -175,7 +202,7 @@ bool mmio_handle_exit(struct vcpu *vcpu)
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, run->insn, available, &decoded.insn,
 						 decoded.operands)))
 		return refuse_undecoded(vcpu);
-	if (!emulate(run, &decoded)) {
+	if (!emulate(vcpu, &decoded)) {
 		ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
 		if (!ZYAN_SUCCESS(ZydisFormatterFormatInstruction(
 			    &formatter, &decoded.insn, decoded.operands,
