@@ -175,14 +175,10 @@ struct finder {
 	uint64_t *bytes;
 };
 
-static bool find_at(struct decompile *d, const struct finder *f, uint64_t linear, uint64_t limit)
+static bool find_at(struct decompile *d, const struct finder *f, uint64_t gpa, uint64_t limit)
 {
-	struct spec_contents built = { 0 };
-	unsigned int access;
+	struct spec_contents built = { .gpa = gpa };
 
-	/* Where no page leads to it, svmc takes the address for the physical one, too. */
-	if (walk(d->c, linear, &built.gpa, &access) != WALK_MAPPED)
-		built.gpa = linear;
 	f->find(d, built.gpa, limit + 1);
 	if (!*f->count)
 		return false;
@@ -194,6 +190,16 @@ static bool find_at(struct decompile *d, const struct finder *f, uint64_t linear
 	*f->bytes = built.bytes;
 	memory_add(d->c, f->what, built.gpa, built.data, built.bytes, &f->table->range);
 	return true;
+}
+
+/* Where the pages lead to, or else at the same address, which is where svmc points by itself. */
+static bool find(struct decompile *d, const struct finder *f, uint64_t base, uint64_t limit)
+{
+	unsigned int access;
+	uint64_t gpa;
+
+	return (walk(d->c, base, &gpa, &access) == WALK_MAPPED && find_at(d, f, gpa, limit)) ||
+	       find_at(d, f, base, limit);
 }
 
 static bool find_gdt(struct decompile *d)
@@ -210,7 +216,7 @@ static bool find_gdt(struct decompile *d)
 			return false;	/* the profile's is in use, and a spec has one or the other */
 	for (size_t i = 0; i < spec->set_count; i++) {
 		vmcb = spec->sets[i].vmcb;
-		if (find_at(d, &finder, vmcb_get_GDTR_BASE(vmcb), vmcb_get_GDTR_LIMIT(vmcb)))
+		if (find(d, &finder, vmcb_get_GDTR_BASE(vmcb), vmcb_get_GDTR_LIMIT(vmcb)))
 			return true;
 	}
 	return false;
@@ -227,7 +233,7 @@ static bool find_idt(struct decompile *d)
 
 	for (size_t i = 0; i < spec->set_count; i++) {
 		vmcb = spec->sets[i].vmcb;
-		if (find_at(d, &finder, vmcb_get_IDTR_BASE(vmcb), vmcb_get_IDTR_LIMIT(vmcb)))
+		if (find(d, &finder, vmcb_get_IDTR_BASE(vmcb), vmcb_get_IDTR_LIMIT(vmcb)))
 			return true;
 	}
 	return false;

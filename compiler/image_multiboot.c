@@ -209,21 +209,19 @@ bool multiboot_add_info(struct comp *c, const struct image *image)
 	const size_t mods_at = sizeof(struct multiboot_info) + mmap_bytes;
 	size_t used = mods_at + payload->module_count * sizeof(struct multiboot_module);
 	const size_t bytes = used + texts_bytes(payload, cmdline);
-	const uint64_t pages = (bytes + SVMT_PAGE_BYTES - 1) / SVMT_PAGE_BYTES;
-	const uint64_t gpa = memory_below_tables(&c->spec, pages);
+	uint64_t gpa = 0;
 	uint8_t *block = arena_alloc(&c->arena, bytes);
 	struct multiboot_info info = {
 		.flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_LOADER,
 		.mmap_length = (uint32_t)mmap_bytes,
-		.mmap_addr = (uint32_t)(gpa + sizeof(info)),
 	};
 
-	if (!gpa) {
-		diag_error(&c->diag, image->where, "the Multiboot information (%" PRIu64 " pages) "
-			   "goes to the end of the first RAM region, below the descriptor table, "
-			   "and does not fit; make the region larger", pages);
+	if (!memory_find_room(&c->spec, bytes, 1ULL << 32, &gpa)) {
+		diag_error(&c->diag, image->where, "the Multiboot information (0x%zx bytes) finds no "
+			   "room in RAM below 4GiB; make a region of `memory` larger", bytes);
 		return false;
 	}
+	info.mmap_addr = (uint32_t)(gpa + sizeof(info));
 	info.mem_lower = ram_kib(rows, count, 0, LOWER_END);
 	info.mem_upper = ram_kib(rows, count, UPPER_BEGIN, 1ULL << 32);
 	info.boot_loader_name = (uint32_t)add_text(block, &used, gpa, loader);

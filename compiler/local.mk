@@ -171,7 +171,8 @@ EXTRA_DIST += tests/cli/acpi_tables.py tests/cli/svmt_file.py
 SCRIPT_TESTS += tests/cli/confidential.bats tests/cli/igvm.bats tests/cli/svmc_pages.bats
 EXTRA_DIST += tests/cli/confidential.py tests/cli/igvm.py
 EXTRA_DIST += tools/gen-fields.py tests/cli/row_specs.py tests/cli/svmt_page.py
-EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py
+EXTRA_DIST += tests/cli/hostile_images.py tests/cli/schema_check.py tests/cli/spec_generator.py \
+	tests/cli/generate_images.py tests/cli/generate_tables.py tests/round-trips
 EXTRA_DIST += tests/golden tests/e2e/specs tests/e2e/images.bats tests/images schemas/svmspec.schema.json
 dist_man_MANS += man/svmc.1 man/svmspec.5 man/svmt.5
 

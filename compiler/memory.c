@@ -160,20 +160,6 @@ static uint64_t tables_gpa(const struct spec *spec)
 	return 0;
 }
 
-uint64_t memory_below_tables(const struct spec *spec, uint64_t pages)
-{
-	const uint64_t tables = tables_gpa(spec);
-
-	for (size_t i = 0; tables && i < spec->region_count; i++) {
-		const struct spec_region *r = &spec->regions[i];
-
-		if (tables >= r->gpa && tables - r->gpa < r->bytes &&
-		    (tables - r->gpa) / SVMT_PAGE_BYTES >= pages)
-			return tables - pages * SVMT_PAGE_BYTES;
-	}
-	return 0;
-}
-
 /* End of the region, as far as it lies below `limit`; regions that wrap are refused later. */
 static uint64_t end_below(const struct spec_region *r, uint64_t limit)
 {

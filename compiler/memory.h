@@ -46,7 +46,4 @@ bool memory_find_room(const struct spec *spec, uint64_t bytes, uint64_t limit, u
 /* Copy of the regions in ascending order, in arena memory. */
 const struct spec_region *memory_sorted(struct comp *c);
 
-/* Place of `pages` pages in front of the profile's tables, or 0 when the region is too small. */
-uint64_t memory_below_tables(const struct spec *spec, uint64_t pages);
-
 #endif

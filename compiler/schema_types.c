@@ -114,7 +114,8 @@ static const struct {
 	{ "page_tables", "map", "{\"type\":\"array\",\"minItems\":1,"
 		"\"items\":{\"$ref\":\"#/$defs/page_map\"}}" },
 	{ "page_map", "at", "size" }, { "page_map", "to", "size" }, { "page_map", "size", "size" },
-	{ "page_map", "page", WORDS("\"4KiB\",\"2MiB\",\"4MiB\",\"1GiB\"") },
+	{ "page_map", "page", "{\"anyOf\":[{\"enum\":[\"4KiB\",\"2MiB\",\"4MiB\",\"1GiB\"]},"
+		"{\"$ref\":\"#/$defs/size\"}]}" },
 	{ "page_map", "access", "{\"anyOf\":[{\"type\":\"string\",\"pattern\":"
 		"\"^[rwxug]*r[rwxug]*$\"},{\"$ref\":\"#/$defs/variable\"}]}" },
 	{ "gdt", "at", "size" }, { "gdt", "entries", LIST("gdt_entry") },

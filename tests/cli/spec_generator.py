@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Write COUNT good specs to DIR, always the same ones for a SEED: svmc must take every one of them.
 
-They name neither files nor assembly, so that thousands compile in seconds. Usage:
-spec_generator.py SEED COUNT DIR
+They need no assembler, so that thousands compile in seconds; the images that they name are in DIR, too.
+Usage: spec_generator.py SEED COUNT DIR
 """
 import base64
 import os
 import random
 import sys
 
-PROFILES = ["long64", "prot32", "real16", "apm-reset"]
+import generate_images
+import generate_tables
+
+PROFILES = ["long64", "prot32", "real16", "apm-reset", "apm-init"]
+IMAGE_PROFILES = ["linux64", "multiboot", "pvh"]
 GPRS = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"] + ["r%d" % n for n in range(8, 16)]
 INTERCEPTS = ["RDTSC", "CR3_WRITE", "CR4_READ", "EXC_UD", "EXC_PF", "INVLPG", "PUSHF", "DR7_WRITE",
               "SWINT", "IRET"]
@@ -31,13 +35,14 @@ def quoted(text):
     return '"%s"' % out
 
 
-def state(r, profile, indent):
-    lines = []
+def state(r, profile, fixed, indent):
+    """Some registers; those in `fixed` are what tables of the spec rely on."""
+    lines = ["%s: %s" % pair for pair in fixed.items() if pair[1]]
     for name in r.sample(GPRS, r.randint(0, 4)) + r.sample(["dr0", "dr1", "dr2", "dr3"], r.randint(0, 1)):
         lines.append("%s: %s" % (name, number(r, 64)))
     if r.random() < .3:
         lines.append("rflags: [%s]" % ", ".join("+" + f for f in r.sample(["IF", "DF", "AC", "CF"], 2)))
-    if r.random() < .2:
+    if "cr4" not in fixed and r.random() < .2:
         lines.append("cr4: [%s]" % ", ".join(["PAE"] + r.sample(["PGE", "PSE", "OSFXSR", "TSD"], 2)))
     if r.random() < .2:
         lines.append("fs: { base: %s }" % number(r, 47))
@@ -51,36 +56,36 @@ def state(r, profile, indent):
         lines.append("tr.base: %s" % number(r, 32))
     if profile == "long64" and r.random() < .2:
         lines.append("cr3: 0x%x" % (r.randint(0, 200) << 12))
-    if profile != "apm-reset" and r.random() < .3:
+    if not profile.startswith("apm-") and profile not in IMAGE_PROFILES and r.random() < .3:
         lines.append("rip: 0x%x" % r.randint(0, 0x8000))
-    if r.random() < .1:
-        lines.append("cr0: [PE, NW, NE]" if profile != "long64" else "cr0: [+NW]")
+    if "cr0" not in fixed and r.random() < .1:
+        lines.append("cr0: [PE, NW, NE]" if profile not in ("long64", "linux64") else "cr0: [+NW]")
     return "".join("%s%s\n" % (" " * indent, line) for line in lines)
 
 
-def vcpus(r, profile):
-    if r.random() < .3:
+def vcpus(r, profile, fixed):
+    if not fixed and r.random() < .3:
         return ""
     if r.random() < .6:
-        s = state(r, profile, 4)
+        s = state(r, profile, fixed, 4)
         return "vcpus:\n  count: %d\n%s%s" % (r.randint(1, 255), r.choice(["", "", "  start: run\n"]),
                                               "  state:\n" + s if s else "")
     text, at = "vcpus:\n", 0
     for _ in range(r.randint(1, 4)):
         last = at + r.choice([0, 0, 1, 5])
-        s = state(r, profile, 6)
+        s = state(r, profile, fixed, 6)
         text += "  - at: %s\n%s%s" % (at if at == last else "%d-%d" % (at, last),
                                       r.choice(["", "", "    start: run\n"]), "    state:\n" + s if s else "")
         at = last + 1
     return text
 
 
-def memory(r, profile):
-    size = r.choice([64, 512, 2048, 1 << 20, 2 << 20])
+def memory(r, profile, least):
+    size = r.choice([kib for kib in (64, 512, 2048, 1 << 16, 1 << 20, 2 << 20) if kib >= least])
     regions = ["{ at: 0, size: %dKiB, kind: ram }" % size]
     if r.random() < .3:
         regions.insert(r.randint(0, 1), "{ at: 8GiB, size: 1MiB, kind: %s }" % r.choice(["ram", "rom"]))
-    if profile == "apm-reset" or r.random() < .3:
+    if profile.startswith("apm-") or r.random() < .3:
         regions.append("{ at: 0xffff0000, size: 64KiB, kind: rom }")
     # Tables want a first RAM region below 1 GiB.
     regions.sort(key=lambda text: "8GiB" in text)
@@ -112,6 +117,28 @@ def control(r):
     return "control: { %s }\n" % ", ".join(lines) if lines else ""
 
 
+EXCEPTIONS = [(0, ""), (1, ""), (3, ""), (6, ""), (7, ""), (8, ", error: 0"), (12, ", error: 0x10"),
+              (13, ", error: 0xfff8"), (14, ", error: 2"), (17, ", error: 0"), (16, ""), (19, "")]
+
+
+def inject(r, profile):
+    """One event for all vCPUs or the first; exceptions of real mode have no error code."""
+    if r.random() < .6:
+        return ""
+    vector, error = r.choice(EXCEPTIONS if profile == "long64" else [e for e in EXCEPTIONS if not e[1]])
+    event = r.choice(["exception, vector: %d%s" % (vector, error), "nmi",
+                      "interrupt, vector: %d" % r.randint(32, 255)])
+    return "inject: [ { %stype: %s } ]\n" % (r.choice(["", "vcpu: 0, "]), event)
+
+
+NAMED = ["{ index: SYSCFG, read: 0x40000 }", "{ index: HWCR, read: 0, write: ignore }",
+         "{ index: TSC, read: state, write: state }", "{ index: PAT, read: state, write: state }",
+         "{ index: TSC_AUX, write: state, read: state }", "{ index: KERNEL_GS_BASE, pass: both }",
+         "{ index: MTRR_PHYS_BASE0-MTRR_PHYS_MASK7, read: 0, write: ignore }",
+         "{ index: STAR, pass: read, write: ignore }", "{ index: CSTAR, pass: write, read: 7 }",
+         "{ index: SFMASK, pass: none, read: 1 }", "{ index: MC0_CTL-MC0_MISC, read: 0 }"]
+
+
 def tables(r):
     text = ""
     if r.random() < .5:
@@ -123,9 +150,11 @@ def tables(r):
     if r.random() < .5:
         rows = ["{ index: 0x%x, read: %s, write: %s }" % (
             index, r.choice(["gp", number(r, 64)]), r.choice(["gp", "ignore", "store"]))
-            for index in r.sample([0x10, 0x1b, 0x174, 0xc0000082, 0xc0010000], r.randint(1, 3))]
+            for index in r.sample([0x11, 0x1b, 0x174, 0xc0000082, 0xc0010000], r.randint(1, 3))]
         rows.append("{ index: EFER, read: %s, write: state }" % r.choice(["state", "gp", "0x500"]))
-        rows.append("{ index: 0x200-0x2ff, write: ignore }")
+        rows.append(r.choice(["{ index: 0x300-0x3ff, write: ignore }", "{ index: 0x12-0x19, read: 5 }"]))
+        rows += r.sample(NAMED, r.randint(0, 6))
+        r.shuffle(rows)
         text += "msrs: [%s]\n" % ", ".join(rows)
     return text
 
@@ -159,6 +188,11 @@ def exits(r):
         text += "  %s: { do: %s, event: %s }\n" % (name, r.choice(["stop", "user"]), event)
     if r.random() < .3:
         text += "  INVD: { do: inject, vector: %d }\n" % r.choice([6, 13])
+        text += "  EXC_DB: { do: %s }\n" % r.choice(["skip, event: stream", "inject", "inject, vector: same", "user"])
+        text += "  EXC_GP: { do: inject, vector: %s }\n" % r.choice(["same", "6"])
+    if r.random() < .3 and " CPUID:" not in text:
+        text += "  CPUID: { rules: [ { at: 0x40000000-0x400000ff, do: %s }, { at: 1, event: stream } ] }\n" % (
+            r.choice(["user", "stop", "skip", "inject, vector: 6"]))
     if r.random() < .4 and " IOIO:" not in text:
         rows = ["{ at: %#x-%#x, do: table, value: %d }" % (at, at + r.randint(0, 15), r.randint(0, 999))
                 for at in r.sample(range(0x100, 0x1000, 16), r.randint(1, 3))]
@@ -183,16 +217,25 @@ def expect(r):
 
 
 def spec(r, index):
-    profile = r.choice(PROFILES)
-    return ("svmspec: 1\nname: generated %d\nextends: %s\npayload: none\nallow: [C02]\n" % (index, profile)
+    profile, least, fixed, built = r.choice(PROFILES + IMAGE_PROFILES), 64, {}, ""
+    contents = "payload: none\n"
+    if profile in IMAGE_PROFILES or r.random() < .2:
+        least = 1 << 16
+        contents = "payload: %s\n" % generate_images.payload(r, profile)
+    if profile not in IMAGE_PROFILES and r.random() < .4:
+        least = max(least, 2048)
+        built, fixed = generate_tables.tables(r, profile)
+        fixed.setdefault("cr0", "")		# the mode stays
+    return ("svmspec: 1\nname: generated %d\nextends: %s\nallow: [C02]\n" % (index, profile) + contents
             + r.choice(["vars: { x: $(y), y: 1 }\n", "vars: { x: shown, y: 1 }\n"])
-            + memory(r, profile) + segments(r) + vcpus(r, profile) + control(r) + tables(r)
-            + devices(r) + exits(r) + expect(r))
+            + memory(r, profile, least) + segments(r) + built + vcpus(r, profile, fixed) + control(r)
+            + inject(r, profile) + tables(r) + devices(r) + exits(r) + expect(r))
 
 
 def main():
     seed, count, directory = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     r = random.Random(seed)
+    generate_images.write(directory)
     for i in range(count):
         with open(os.path.join(directory, "%04d.yaml" % i), "w", encoding="utf-8") as f:
             f.write(spec(r, i))
