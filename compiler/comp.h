@@ -87,7 +87,7 @@ struct vcpu_set {
 	struct range *field_range;
 	uint32_t words_set;
 	uint8_t *vmsa;			/* confidential: fields that the VMCB does not have */
-	bool *vmsa_seen;		/* by row of vmsa_fields: the spec sets it */
+	struct range *vmsa_range;	/* by row of vmsa_fields: where the spec sets it */
 	uint64_t vmsa_gpa;		/* where its VMSA is measured */
 	bool has_start;			/* else vCPU 0 runs, and others too without a chipset */
 	uint32_t start;			/* enum svmt_vcpu_start */
@@ -185,7 +185,7 @@ struct spec {
 	uint32_t words_set;		/* bits: registers of `state` that the spec sets */
 	uint32_t vmcb_clean;		/* put into every VMCB at the end */
 	uint8_t *vmsa;
-	bool *vmsa_seen;
+	struct range *vmsa_range;
 	uint64_t *vmsa_gpa;
 	struct spec_launch launch;
 	bool *field_seen;		/* by row: set twice would be an error */

@@ -160,7 +160,7 @@ static void apply_others(struct comp *c)
 		const struct vmsa_field_info *field = vmsa_field_find(v->field);
 		struct register_place place;
 
-		if (field && differs(launch, v) && !c->spec.vmsa_seen[field - vmsa_fields] &&
+		if (field && differs(launch, v) && !c->spec.vmsa_range[field - vmsa_fields].source &&
 		    register_find(c, v->field, &place))
 			register_set(c, &place, other_value(launch, v->field));
 	}

@@ -10,6 +10,7 @@ libsvmc_a_SOURCES = \
 	compiler/asm.c \
 	compiler/checks/checks.c compiler/checks/checks.h \
 	compiler/checks/control.c \
+	compiler/checks/cpuid.c \
 	compiler/checks/devices.c \
 	compiler/checks/events.c \
 	compiler/checks/exits.c \
@@ -19,6 +20,7 @@ libsvmc_a_SOURCES = \
 	compiler/checks/payload.c \
 	compiler/checks/save.c \
 	compiler/checks/tables.c \
+	compiler/checks/vmsa.c \
 	compiler/checks/warn.c \
 	compiler/checks/warnings.c \
 	compiler/build_descriptors.c \

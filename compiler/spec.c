@@ -143,7 +143,8 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 	set.field_range = arena_alloc(&c->arena, ranges_bytes);
 	if (spec->launch.head.kind) {
 		set.vmsa = arena_alloc(&c->arena, VMSA_PAGE_BYTES);
-		set.vmsa_seen = arena_alloc(&c->arena, vmsa_field_count * sizeof(bool));
+		set.vmsa_range = arena_alloc(&c->arena, vmsa_field_count *
+					     sizeof(*set.vmsa_range));
 		set.vmsa_gpa = SVMT_VMSA_GPA_KVM;
 	}
 	if (from) {
@@ -161,7 +162,8 @@ void spec_add_set(struct comp *c, uint32_t first, uint32_t last, const struct vc
 	}
 	if (from && from->vmsa) {
 		memcpy(set.vmsa, from->vmsa, VMSA_PAGE_BYTES);
-		memcpy(set.vmsa_seen, from->vmsa_seen, vmsa_field_count * sizeof(bool));
+		memcpy(set.vmsa_range, from->vmsa_range,
+		       vmsa_field_count * sizeof(*set.vmsa_range));
 	}
 	if (!spec->intercept_range)	/* checks look there, whoever made the set */
 		spec->intercept_range = arena_alloc(&c->arena, svm_intercept_count *
@@ -213,7 +215,7 @@ void spec_select_set(struct comp *c, size_t set)
 	spec->field_range = spec->sets[set].field_range;
 	spec->words_set = spec->sets[set].words_set;
 	spec->vmsa = spec->sets[set].vmsa;
-	spec->vmsa_seen = spec->sets[set].vmsa_seen;
+	spec->vmsa_range = spec->sets[set].vmsa_range;
 	spec->vmsa_gpa = &spec->sets[set].vmsa_gpa;
 }
 

@@ -130,7 +130,7 @@ static bool set_register(struct comp *c, const struct node *key, const char *nam
 		return false;
 	}
 	if (place.vmsa)
-		c->spec.vmsa_seen[place.vmsa - vmsa_fields] = true;
+		c->spec.vmsa_range[place.vmsa - vmsa_fields] = value_node->range;
 	if (place.vmsa && place.vmsa->bytes > 8)
 		return set_wide(c, &place, name, value_node);
 	if (!note_place(c, key, name, &place, value_node))

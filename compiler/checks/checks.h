@@ -58,6 +58,8 @@ extern const struct check *const exit_checks[];
 extern const struct check *const device_checks[];
 extern const struct check *const warning_checks[];
 extern const struct check *const launch_checks[];
+extern const struct check *const cpuid_checks[];
+extern const struct check *const vmsa_checks[];
 
 /*
  * Tell of a broken rule; the message ends in [name, section]. By the check's kind it is an error, a

@@ -3,7 +3,8 @@
  * Checks of `control:` for what VMRUN refuses (rows C13, C20, C22 and C32 of
  * facts/consistency_checks.csv) or takes although nobody means it (W12 to W14, W20, W21), and for
  * what svmrt.ko does not take. Rows about addresses and limits of the host (C14, C15, C21, C23, C24,
- * C26, C33 to C37) are decided where it runs; C30, C31, C38 and C39 are about encrypted state.
+ * C26, C33 to C37) are decided where it runs, as C09 is; W11 is no template's matter, since svmrt.ko
+ * switches DR0 to DR3.
  */
 #include <inttypes.h>
 #include <string.h>
