@@ -89,7 +89,7 @@ _Static_assert(sizeof(struct fadt) == 276, "5.2.9");
 enum {
 	BOOT_LEGACY_DEVICES = 1 << 0, BOOT_NO_VGA = 1 << 2,
 	FADT_WBINVD = 1 << 0, FADT_PROC_C1 = 1 << 2, FADT_NO_POWER_BUTTON = 1 << 4,
-	FADT_NO_SLEEP_BUTTON = 1 << 5, FADT_RTC_NOT_FIXED = 1 << 6, FADT_RESET = 1 << 10,
+	FADT_NO_SLEEP_BUTTON = 1 << 5, FADT_RESET = 1 << 10,
 	FADT_HEADLESS = 1 << 12,
 	CMOS_CENTURY = 0x32,
 	NO_C2 = 101, NO_C3 = 1001,	/* latencies from which on there is no such state */
@@ -197,7 +197,7 @@ static void put_fadt(uint8_t *block, const struct layout *layout)
 		.c2_latency = NO_C2, .c3_latency = NO_C3, .century = CMOS_CENTURY,
 		.boot_flags = BOOT_LEGACY_DEVICES | BOOT_NO_VGA,
 		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
-			 FADT_RTC_NOT_FIXED | FADT_RESET | FADT_HEADLESS,
+			 FADT_RESET | FADT_HEADLESS,
 		.reset = { SPACE_IO, 8, 0, ACCESS_BYTE, PC_RESET }, .reset_value = PC_RESET_VALUE,
 		.minor = 3,
 	};

@@ -14,6 +14,7 @@
 enum { EAX, EBX, ECX, EDX };
 #define X2APIC (1u << 21)		/* leaf 1 ECX */
 #define TSC_DEADLINE (1u << 24)
+#define HYPERVISOR (1u << 31)
 #define HTT (1u << 28)			/* leaf 1 EDX: EBX[23:16] counts */
 #define CMP_LEGACY (1u << 1)		/* leaf 8000_0001 ECX: they are cores */
 #define INVARIANT_TSC (1u << 8)		/* leaf 8000_0007 EDX */
@@ -45,6 +46,8 @@ static const struct svmrt_cpuid_row topology_rows[] = {
 	{ .leaf = 0xb, .subleaf = 1, .flags = SUBLEAF, .set = { 0, 0, 0x201, 0 },
 	  .live = SVMRT_CPUID_LIVE_EDX_ID },
 	{ .leaf = 0xb, .live = SVMRT_CPUID_LIVE_EDX_ID },
+	/* Who says that HYPERVISOR is set: "svmkitsvmkit"; there are no other leaves of it. */
+	{ .leaf = 0x40000000, .set = { 0x40000000, 0x6b6d7673, 0x76737469, 0x74696b6d } },
 };
 #define TOPOLOGY_ROWS (sizeof(topology_rows) / sizeof(topology_rows[0]))
 
@@ -63,7 +66,7 @@ static void adapt(struct svmrt_cpuid_row *row, uint32_t vcpus)
 	switch (row->leaf) {
 	case 0x1:
 		row->set[EBX] = vcpus << 16;
-		row->set[ECX] = X2APIC | TSC_DEADLINE;
+		row->set[ECX] = X2APIC | TSC_DEADLINE | HYPERVISOR;
 		row->set[EDX] = vcpus > 1 ? HTT : 0;
 		row->live |= SVMRT_CPUID_LIVE_EBX_ID;
 		break;

@@ -23,7 +23,6 @@
 static const char mtrr_variable[] = "variable-range MTRRs: read and written without a question; all off";
 static const char mtrr_ram[] = "fixed-range MTRR of RAM: write-back";
 static const char mtrr_firmware[] = "fixed-range MTRR of the firmware's place: write-protect";
-static const char counter[] = "performance counters: written and read back at boot; they never count";
 
 static const struct platform_msr rows[] = {	/* ascending */
 	{ ONE(0x10, STATE, 0, STATE), "TSC: the vCPU's own" },
@@ -51,12 +50,9 @@ static const struct platform_msr rows[] = {	/* ascending */
 	KEPT(0x2ff, 0xc06, "MTRR_DEF_TYPE: on, fixed ranges on, write-back"),
 	{ ONE(0xc0000080, STATE, 0, STATE), "EFER: the vCPU's own, without SVME" },
 	{ ONE(0xc0000103, STATE, 0, STATE), "TSC_AUX: the vCPU's own, for RDTSCP" },
-	KEPT(0xc0010000, 0, counter), KEPT(0xc0010001, 0, counter),
-	KEPT(0xc0010002, 0, counter), KEPT(0xc0010003, 0, counter),
-	KEPT(0xc0010004, 0, counter), KEPT(0xc0010005, 0, counter),
-	KEPT(0xc0010006, 0, counter), KEPT(0xc0010007, 0, counter),
 	KEPT(0xc0010010, 0, "SYSCFG: MTRRs mean what the manual says; no memory encryption"),
 	KEPT(0xc0010015, 1u << 24, "HWCR: TscFreqSel, the TSC counts at the P0 frequency"),
+	{ ONE(0xc0010055, VALUE, 0, IGNORE), "INT_PENDING: read at boot of family Fh; no C1E, nothing to work around" },
 	KEPT(0xc0011029, 1u << 1, "DE_CFG: LFENCE waits for what is before it"),
 };
 

@@ -66,9 +66,15 @@ void svmrt_state_set_xcr0(struct svmrt_vcpu *vcpu, u64 xcr0)
 	xsetbv(XCR_XFEATURE_ENABLED_MASK, xcr0);
 }
 
+/* The intercept was ignored (emulators): a value that the guest may have is its own from now on. */
 void svmrt_state_restore_xcr0(struct svmrt_vcpu *vcpu)
 {
-	xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0_loaded);
+	u64 value = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+
+	if (svmrt_xcr0_good(value, svmrt_guest_xcr0))
+		vcpu->xcr0 = vcpu->xcr0_loaded = value;
+	else
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, vcpu->xcr0_loaded);
 	vcpu->stats.xcr0_restored++;
 }
 

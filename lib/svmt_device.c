@@ -27,7 +27,7 @@ static const struct svmt_device_range chipset_ranges[] = {
 	{ false, PC_PIT, 4 }, { false, PC_KEYBOARD_DATA, 2 },	/* and system control port B */
 	{ false, PC_KEYBOARD_STATUS, 1 }, { false, PC_RTC, 2 }, { false, PC_POST, 1 },
 	{ false, PC_SYSTEM_CONTROL_A, 1 }, { false, PC_PM1_EVENT, 4 }, { false, PC_PM1_CONTROL, 2 },
-	{ false, PC_PM_TIMER, 4 }, { false, PC_RESET, 1 },
+	{ false, PC_PM_TIMER, 4 }, { false, PC_PCI_ADDRESS, 8 },	/* and reset */
 	{ true, PC_IOAPIC, PC_APIC_BYTES }, { true, PC_LAPIC, PC_APIC_BYTES },
 };
 _Static_assert(sizeof(chipset_ranges) / sizeof(chipset_ranges[0]) <= SVMT_DEVICE_RANGES,

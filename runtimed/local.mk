@@ -29,6 +29,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/devices/i8259.c runtimed/devices/i8259.h \
 	runtimed/devices/ioapic.c runtimed/devices/ioapic.h \
 	runtimed/devices/mc146818.c runtimed/devices/mc146818.h \
+	runtimed/devices/pci_host.c runtimed/devices/pci_host.h \
 	runtimed/devices/pit_counter.c runtimed/devices/pit_counter.h \
 	runtimed/devices/system_ports.c runtimed/devices/system_ports.h \
 	runtimed/device_watch.c runtimed/device_watch.h \

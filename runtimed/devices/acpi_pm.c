@@ -19,7 +19,8 @@
 
 #define STS_TIMER	(1u << 0)
 #define STS_GLOBAL	(1u << 5)
-#define STS_ALL		(STS_TIMER | STS_GLOBAL)
+#define STS_RTC		(1u << 10)	/* the alarm clock's line rose */
+#define STS_ALL		(STS_TIMER | STS_GLOBAL | STS_RTC)
 
 #define CNT_SCI_EN	(1u << 0)
 #define CNT_BM_RLD	(1u << 1)
@@ -31,6 +32,7 @@ struct acpi_pm {
 	struct device device;
 	struct bus_range event, control, timer_port;
 	struct irq_source sci;
+	struct irq_sink rtc;
 	struct device_timer timer;
 	uint16_t status, enable, control_bits;
 	uint64_t seen;		/* half periods of the timer that were looked at */
@@ -60,6 +62,16 @@ static void catch_up(struct acpi_pm *pm)
 static void on_timer(struct device_timer *timer)
 {
 	catch_up(list_object(timer, struct acpi_pm, timer));
+}
+
+static void rtc_line(struct irq_sink *sink, unsigned int irq, bool level)
+{
+	struct acpi_pm *pm = list_object(sink, struct acpi_pm, rtc);
+
+	if (irq != PC_IRQ_RTC || !level)
+		return;
+	pm->status |= STS_RTC;
+	catch_up(pm);
 }
 
 /* ---- Registers: status in the lower half of the event block, enable in the upper ---- */
@@ -145,6 +157,8 @@ int acpi_pm_add(struct vm *vm, struct engine_error *error)
 		.device = &pm->device, .space = BUS_PORT, .first = PC_PM_TIMER, .bytes = 4,
 		.widest = 4, .read = timer_read, .write = timer_write,
 	};
+	pm->rtc.line = rtc_line;
+	irq_add_sink(vm, &pm->rtc);
 	bus_add(vm, &pm->event);
 	bus_add(vm, &pm->control);
 	bus_add(vm, &pm->timer_port);

@@ -13,6 +13,7 @@
 #include "ioapic.h"
 #include "mc146818.h"
 #include "pc.h"
+#include "pci_host.h"
 #include "svmt_device.h"
 #include "system_ports.h"
 
@@ -37,5 +38,6 @@ int chipset_pc_add(struct vm *vm, const struct svmt_device *row, struct engine_e
 		return -1;
 	keyboard_add(vm);
 	system_ports_add(vm);
+	pci_host_add(vm);
 	return 0;
 }

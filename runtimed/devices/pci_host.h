@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI configuration space: a host bridge, and nothing behind it. */
+#ifndef SVMRUND_PCI_HOST_H
+#define SVMRUND_PCI_HOST_H
+
+struct vm;
+
+void pci_host_add(struct vm *vm);
+
+#endif
