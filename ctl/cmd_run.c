@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "backings.h"
 #include "ctl.h"
 #include "end.h"
 #include "event_text.h"
@@ -17,6 +18,7 @@
 
 static struct {
 	struct ctl_list defines;
+	struct backings backings;
 	struct ctl_optional events;
 	bool json, lossless, stats, quiet, keep;
 	int64_t time_limit_ns;
@@ -25,6 +27,7 @@ static struct {
 
 static const struct ctl_option options[] = {
 	{ 'D', "define", CTL_LIST, "NAME=VALUE", &o.defines, "set a variable of the spec" },
+	BACKING_OPTIONS(o.backings),
 	{ 'e', "events", CTL_OPTIONAL_TEXT, "FILE", &o.events,
 	  "print exits, one a line, on standard error\nor to FILE" },
 	{ 'j', "json", CTL_FLAG, NULL, &o.json,
@@ -193,13 +196,19 @@ static int run_template(struct rpc *rpc, const struct template *template, struct
 	enum rpc_status status;
 	struct guest guest;
 	int exit_status;
+	cJSON *more;
 
 	if (rpc_catch_signals(rpc)) {
 		ctl_say("signals: %s", strerror(errno));
 		return CTL_ERROR;
 	}
-	status = guest_create(&guest, rpc, template->image, template->bytes, o.name,
+	more = cJSON_CreateObject();
+	if (o.name)
+		cJSON_AddStringToObject(more, "name", o.name);
+	backings_add(more, &o.backings, NULL);
+	status = guest_create(&guest, rpc, template->image, template->bytes, more,
 			      o.lossless ? GUEST_LOSSLESS : events ? GUEST_LOSSY : GUEST_NO_EVENTS);
+	cJSON_Delete(more);
 	exit_status = status == RPC_OK ? run_created(&guest, run) : ctl_fail(rpc, status);
 	if (o.keep && guest.vm > 0) {
 		ctl_say("vm%ld is kept: `svmctl info %ld`, `svmctl destroy %ld`", guest.vm, guest.vm,
@@ -221,6 +230,8 @@ static int command_run(int count, char **operands)
 	int status;
 
 	(void)count;
+	if (!backings_check(&o.backings))
+		return CTL_USAGE;
 	status = template_read(&template, operands[0], &o.defines, stderr);
 	if (status == CTL_OK)
 		status = open_events(&run);

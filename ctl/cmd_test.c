@@ -15,6 +15,7 @@
 
 static struct {
 	struct ctl_list defines;
+	struct backings backings;
 	int64_t time_limit_ns;
 	uint64_t jobs;
 	const char *junit, *deviations;
@@ -22,6 +23,7 @@ static struct {
 
 static const struct ctl_option options[] = {
 	{ 'D', "define", CTL_LIST, "NAME=VALUE", &o.defines, "set a variable of the specs" },
+	BACKING_OPTIONS(o.backings),
 	{ 'j', "jobs", CTL_NUMBER, "N", &o.jobs, "run N tests at a time (default 1, at most 64)" },
 	{ 't', "time-limit", CTL_TIME, "TIME", &o.time_limit_ns,
 	  "for every spec, instead of its `within:`\n(default without `within:` 10s)" },
@@ -160,7 +162,9 @@ static int run_suite(struct suite *suite, struct test_setup *setup)
 
 static int command_test(int count, char **operands)
 {
-	struct test_setup setup = { .defines = &o.defines, .limit_ns = o.time_limit_ns };
+	struct test_setup setup = {
+		.defines = &o.defines, .backings = &o.backings, .limit_ns = o.time_limit_ns,
+	};
 	struct spec_list list = { .paths = NULL };
 	struct suite suite = { .list = &list };
 	int status = CTL_OK;
@@ -169,6 +173,8 @@ static int command_test(int count, char **operands)
 		ctl_say("--jobs: 0 tests at a time would take forever");
 		return CTL_USAGE;
 	}
+	if (!backings_check(&o.backings))
+		return CTL_USAGE;
 	for (int i = 0; i < count && status == CTL_OK; i++)
 		status = spec_list_add(&list, operands[i]) ? CTL_ERROR : CTL_OK;
 	if (status == CTL_OK && o.deviations && deviations_read(&suite.deviations, o.deviations))

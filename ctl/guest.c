@@ -54,14 +54,15 @@ enum rpc_status guest_load(struct guest *guest, struct rpc *rpc, const void *ima
 	return status;
 }
 
-static enum rpc_status create(struct guest *guest, const char *name)
+static enum rpc_status create(struct guest *guest, const cJSON *more)
 {
 	cJSON *params = cJSON_CreateObject(), *answer;
 	enum rpc_status status;
+	const cJSON *param;
 
 	cJSON_AddStringToObject(params, "template", guest->template);
-	if (name)
-		cJSON_AddStringToObject(params, "name", name);
+	cJSON_ArrayForEach(param, more)
+		cJSON_AddItemToObject(params, param->string, cJSON_Duplicate(param, true));
 	status = rpc_call(guest->rpc, "vm.create", params, &answer);
 	if (status != RPC_OK)
 		return status;
@@ -84,14 +85,14 @@ static enum rpc_status attach(struct guest *guest, enum guest_events events)
 }
 
 enum rpc_status guest_create(struct guest *guest, struct rpc *rpc, const void *image, size_t bytes,
-			     const char *name, enum guest_events events)
+			     const cJSON *more, enum guest_events events)
 {
 	enum rpc_status status = RPC_OK;
 
 	for (int try = 0; try < LOAD_TRIES; try++) {
 		status = guest_load(guest, rpc, image, bytes);
 		if (status == RPC_OK)
-			status = create(guest, name);
+			status = create(guest, more);
 		if (status != RPC_REFUSED || rpc_error_code(rpc) != RPC_NO_OBJECT)
 			break;
 	}

@@ -35,9 +35,12 @@ enum guest_result {
 /* Load the template only; guest->template is its identity. */
 enum rpc_status guest_load(struct guest *guest, struct rpc *rpc, const void *image, size_t bytes);
 
-/* Load the template, create the VM, attach to its console and subscribe. */
+/*
+ * Load the template, create the VM, attach to its console and subscribe. `more` are further params of
+ * vm.create by name (its name, drives, links), or NULL.
+ */
 enum rpc_status guest_create(struct guest *guest, struct rpc *rpc, const void *image, size_t bytes,
-			     const char *name, enum guest_events events);
+			     const cJSON *more, enum guest_events events);
 
 enum rpc_status guest_start(struct guest *guest);
 

@@ -3,6 +3,7 @@
 bin_PROGRAMS += svmctl
 svmctl_CPPFLAGS = $(AM_CPPFLAGS) $(NCURSES_CFLAGS) -I$(top_srcdir)/libsvmkit
 svmctl_SOURCES = \
+	ctl/backings.c ctl/backings.h \
 	ctl/capture.c ctl/capture.h \
 	ctl/cmd_console.c ctl/cmd_events.c ctl/cmd_export.c ctl/cmd_gdb.c ctl/cmd_info.c ctl/cmd_list.c ctl/cmd_load.c ctl/cmd_mem.c \
 	ctl/cmd_regs.c ctl/cmd_replay.c ctl/cmd_rpc.c ctl/cmd_run.c ctl/cmd_stat.c ctl/cmd_test.c ctl/cmd_top.c \

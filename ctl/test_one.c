@@ -148,11 +148,15 @@ static void run_template(struct test *test, const struct template *template, con
 {
 	enum rpc_status status;
 	struct guest guest;
+	cJSON *more;
 
 	if (!connected(test))
 		return;
-	status = guest_create(&guest, test->setup->rpc, template->image, template->bytes, NULL,
+	more = cJSON_CreateObject();
+	backings_add(more, test->setup->backings, &template->view);
+	status = guest_create(&guest, test->setup->rpc, template->image, template->bytes, more,
 			      expect_wants_events(expect) ? GUEST_LOSSLESS : GUEST_LOSSY);
+	cJSON_Delete(more);
 	if (status == RPC_OK)
 		run_created(test, expect, &guest);
 	else

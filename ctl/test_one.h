@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include "backings.h"
 #include "ctl.h"
 
 enum test_outcome {
@@ -27,6 +28,7 @@ struct test_verdict {
 
 struct test_setup {
 	const struct ctl_list *defines;
+	const struct backings *backings;
 	int64_t limit_ns;	/* 0: the spec's `within:` */
 	struct rpc *rpc;	/* NULL until the first test that needs it; the caller closes it */
 };

@@ -53,6 +53,23 @@ json_lines() {
 	done
 }
 
+@test "--drive and --link say what a spec's names are, by absolute path, and only where they are wanted" {
+	printf '%s\n' 'svmspec: 1' 'name: disk' 'extends: long64' 'memory: [ { at: 0, size: 2MiB } ]' \
+		'payload: { asm: "vmmcall" }' 'exits: { VMMCALL: { do: stop } }' 'expect: { exit: VMMCALL }' \
+		'devices: [ { chipset: pc }, { virtio: blk, drive: root }, { virtio: net, link: lan } ]' >disk.yaml
+	fake '"log":"log",'"$good" test --drive root=a.img --drive=other=/x --link lan=tap0 disk.yaml expecting.yaml || true
+	grep '^vm.create' log >calls
+	grep -qF '"drives": [{"name": "root", "path": "'"$PWD"'/a.img"}], "links": [{"name": "lan", "tap": "tap0"}]' calls
+	[ "$(grep -c drives calls)" -eq 1 ] && [ "$(wc -l <calls)" -eq 2 ]
+	fake '"log":"log",'"$good" run -d root=/b.img -d other=/x disk.yaml || true
+	grep -qF '"drives": [{"name": "root", "path": "/b.img"}, {"name": "other", "path": "/x"}]' log
+	for wrong in root =x root= a/b=x 'a b=x'; do
+		run --separate-stderr "$svmctl" run --drive "$wrong" disk.yaml
+		[ "$status" -eq 2 ]
+		[[ $stderr == *"--drive $wrong: the rule is NAME=FILE"* ]]
+	done
+}
+
 @test "the man page has the exit statuses of --help and no others" {
 	"$svmctl" --help | sed -n '/^Exit status:/,$s/^  \([0-9][0-9]*\) .*/\1/p' >help.txt
 	sed -n '/^\.Sh EXIT STATUS/,/^\.El/s/^\.It \([0-9]*\)/\1/p' "$SVMKIT_SRC/man/svmctl.1" >man.txt
