@@ -244,38 +244,58 @@ static int read_stream(char **args)
 	return 0;
 }
 
-/* BYTES BATCH: a process writes BYTES in pieces of BATCH to a socket pair, and another reads them. */
+/* Starts a process that reads to the end; returns where it reads from. */
+static int start_plain_reader(void)
+{
+	static char buffer[READ_BYTES];
+	int pair[2];
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+		die("socketpair");
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (child) {
+		close(pair[1]);
+		return pair[0];
+	}
+	/* The end comes when nobody can write any more: those of earlier readers are open here, too. */
+	for (int fd = STDERR_FILENO + 1; fd <= pair[0]; fd++)
+		close(fd);
+	while (read(pair[1], buffer, sizeof(buffer)) > 0)
+		;
+	_exit(0);
+}
+
+/* BYTES BATCH READERS: writes BYTES in pieces of BATCH to a socket of each of READERS processes. */
 static int plain(char **args)
 {
 	const uint64_t bytes = strtoull(args[0], NULL, 10);
 	const size_t batch = strtoull(args[1], NULL, 10);
-	static char buffer[READ_BYTES];
+	const int readers = atoi(args[2]);
 	char *data = malloc(batch);
 	uint64_t left = bytes;
-	int pair[2];
 	double begin;
-	pid_t child;
+	int fds[16];
 
-	if (!data || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		die("socketpair");
+	if (!data || readers < 1 || readers > (int)(sizeof(fds) / sizeof(fds[0])))
+		die("plain");
 	memset(data, 'x', batch);
-	child = fork();
-	if (!child) {
-		close(pair[0]);
-		while (read(pair[1], buffer, sizeof(buffer)) > 0)
-			;
-		_exit(0);
-	}
-	close(pair[1]);
+	for (int i = 0; i < readers; i++)
+		fds[i] = start_plain_reader();
 	begin = now();
 	while (left) {
 		size_t some = left < batch ? left : batch;
 
-		write_all(pair[0], data, some);
+		for (int i = 0; i < readers; i++)
+			write_all(fds[i], data, some);
 		left -= some;
 	}
-	close(pair[0]);
-	waitpid(child, NULL, 0);
+	for (int i = 0; i < readers; i++)
+		close(fds[i]);
+	while (wait(NULL) > 0)
+		;
 	printf("{\"seconds\":%.6f,\"cpu\":%.6f,\"bytes\":%" PRIu64 "}\n", now() - begin, cpu_seconds(),
 	       bytes);
 	free(data);
@@ -290,13 +310,13 @@ int main(int argc, char **argv)
 		int (*run)(char **args);
 	} commands[] = {
 		{ "log", 3, make_log }, { "encode", 1, encode }, { "read", 4, read_stream },
-		{ "plain", 2, plain },
+		{ "plain", 3, plain },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
 			return commands[i].run(argv + 2);
 	fputs("usage: stream_tool log FILE VMS EVENTS | encode EVENTS | read SOCKET VM MODE check|fast "
-	      "| plain BYTES BATCH\n", stderr);
+	      "| plain BYTES BATCH READERS\n", stderr);
 	return 2;
 }

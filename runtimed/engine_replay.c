@@ -21,7 +21,7 @@
 #include "svmlog.h"
 
 #define MAX_FDS 65536
-#define SIGNAL_RECORDS 64	/* wake the reader once for so many */
+#define SIGNAL_RECORDS 512	/* wake the reader once for so many */
 
 struct replay_chunk {
 	const struct svmrt_event *events;

@@ -9,6 +9,13 @@
 
 #define PARTS_AT_ONCE 64
 #define TEXT_KEEP_BYTES (256u << 10)	/* an empty buffer of at most that size is kept */
+#define LARGE_BYTES (16u << 10)		/* shared bytes with more room than that are used again */
+#define KEEP_LARGE 128u			/* so many of them at most, of KEEP_LARGE_BYTES at most */
+#define KEEP_LARGE_BYTES (128u << 10)
+
+/* The last that was released comes first: it is still in the processor's cache. */
+static struct shared_bytes *kept;	/* one loop, one thread */
+static unsigned int kept_count;
 
 struct shared_bytes *shared_bytes_new(struct json_out *text)
 {
@@ -20,12 +27,72 @@ struct shared_bytes *shared_bytes_new(struct json_out *text)
 	return bytes;
 }
 
+static struct shared_bytes *take_kept(size_t room)
+{
+	struct shared_bytes *bytes = kept;
+
+	if (!bytes || room <= LARGE_BYTES || bytes->text.capacity < room)
+		return NULL;
+	kept = bytes->next;
+	kept_count--;
+	bytes->text.length = 0;
+	bytes->users = 1;
+	return bytes;
+}
+
+struct shared_bytes *shared_bytes_take(size_t room)
+{
+	struct shared_bytes *bytes = take_kept(room);
+	struct json_out text = { 0 };
+
+	if (bytes)
+		return bytes;
+	return json_out_room(&text, room) ? shared_bytes_new(&text) : NULL;
+}
+
+/* Small ones may wait in a queue by the thousand: not with room that they do not need. */
+void shared_bytes_filled(struct shared_bytes *bytes)
+{
+	char *smaller;
+
+	if (bytes->text.capacity > LARGE_BYTES)
+		return;
+	smaller = realloc(bytes->text.data, bytes->text.length);
+	if (smaller) {
+		bytes->text.data = smaller;
+		bytes->text.capacity = bytes->text.length;
+	}
+}
+
+static void destroy(struct shared_bytes *bytes)
+{
+	json_out_free(&bytes->text);
+	free(bytes);
+}
+
 void shared_bytes_release(struct shared_bytes *bytes)
 {
 	if (--bytes->users)
 		return;
-	json_out_free(&bytes->text);
-	free(bytes);
+	if (bytes->text.capacity <= LARGE_BYTES || bytes->text.capacity > KEEP_LARGE_BYTES ||
+	    kept_count == KEEP_LARGE) {
+		destroy(bytes);
+		return;
+	}
+	bytes->next = kept;
+	kept = bytes;
+	kept_count++;
+}
+
+void shared_bytes_trim(void)
+{
+	while (kept) {
+		struct shared_bytes *bytes = kept;
+
+		kept = bytes->next;
+		destroy(bytes);
+	}
+	kept_count = 0;
 }
 
 size_t output_queue_bytes(const struct output_queue *queue)

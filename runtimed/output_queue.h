@@ -11,9 +11,10 @@
 #include <sys/types.h>
 #include "json_out.h"
 
-/* Freed with its last user. */
+/* Freed with its last user, or kept for the next one. */
 struct shared_bytes {
 	unsigned int users;
+	struct shared_bytes *next;	/* of those that are kept */
 	struct json_out text;
 };
 
@@ -27,6 +28,14 @@ struct output_queue {
 
 /* Takes the bytes of `text`, for one user. */
 struct shared_bytes *shared_bytes_new(struct json_out *text);
+/*
+ * With room for `room` bytes, for one user, who sets the length and calls shared_bytes_filled() before
+ * anything else. NULL: no memory. Large ones are used again, since fresh memory costs more than what is
+ * written to it; shared_bytes_trim() frees those that nobody uses.
+ */
+struct shared_bytes *shared_bytes_take(size_t room);
+void shared_bytes_filled(struct shared_bytes *bytes);
+void shared_bytes_trim(void);
 void shared_bytes_release(struct shared_bytes *bytes);
 
 size_t output_queue_bytes(const struct output_queue *queue);

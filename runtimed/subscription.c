@@ -90,6 +90,7 @@ void subscription_free(struct subscription *s)
 	list_remove(&s->vm_link);
 	s->client->subscription_count--;
 	free(s);
+	shared_bytes_trim();
 	subscription_update_hold(vm);
 }
 
