@@ -60,6 +60,9 @@ void decompile_find_tables(struct decompile *d);
  */
 void decompile_find_acpi(struct decompile *d);
 
+/* Tables are looked for where these many first sets of vCPUs point. */
+#define DECOMPILE_SETS 8u
+
 /*
  * What `page_tables`, `gdt` and `idt` give, if set 0 is in that mode and the tables are byte by byte
  * those that svmc builds: they are then in the spec and in its contents. In this order.

@@ -15,6 +15,7 @@
 #define PRESENT 0x80u
 #define NOT_SYSTEM 0x10u
 #define GATES_MAX 256u
+#define GDT_MAX 65536u
 
 static void read_template(const struct decompile *d, uint64_t gpa, void *into, size_t bytes)
 {
@@ -71,6 +72,8 @@ static void find_entries(struct decompile *d, uint64_t gpa, uint64_t bytes)
 	unsigned int length;
 
 	spec->descriptor_count = 0;
+	if (bytes > GDT_MAX)	/* the limit register has 16 bits, the VMCB's field 32 */
+		bytes = GDT_MAX;
 	for (uint64_t at = 8; at + 8 <= bytes; at += length) {
 		length = read_descriptor(d, gpa, at, &entry);
 		if (!length || at + length > bytes)
@@ -214,7 +217,7 @@ static bool find_gdt(struct decompile *d)
 	for (size_t i = 0; i < spec->set_count; i++)
 		if (spec->profile->builds_gdt && !decompile_sets(d, i, "gdtr.base"))
 			return false;	/* the profile's is in use, and a spec has one or the other */
-	for (size_t i = 0; i < spec->set_count; i++) {
+	for (size_t i = 0; i < spec->set_count && i < DECOMPILE_SETS; i++) {
 		vmcb = spec->sets[i].vmcb;
 		if (find(d, &finder, vmcb_get_GDTR_BASE(vmcb), vmcb_get_GDTR_LIMIT(vmcb)))
 			return true;
@@ -231,7 +234,7 @@ static bool find_idt(struct decompile *d)
 	};
 	const struct svmk_vmcb *vmcb;
 
-	for (size_t i = 0; i < spec->set_count; i++) {
+	for (size_t i = 0; i < spec->set_count && i < DECOMPILE_SETS; i++) {
 		vmcb = spec->sets[i].vmcb;
 		if (find(d, &finder, vmcb_get_IDTR_BASE(vmcb), vmcb_get_IDTR_LIMIT(vmcb)))
 			return true;

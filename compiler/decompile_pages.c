@@ -187,7 +187,7 @@ void decompile_find_pages(struct decompile *d)
 		if (d->c->spec.profile->builds_page_tables &&
 		    !decompile_sets(d, i, "cr3"))
 			return;		/* the profile's are in use, and a spec has one or the other */
-	for (size_t i = 0; i < spec->set_count; i++) {
+	for (size_t i = 0; i < spec->set_count && i < DECOMPILE_SETS; i++) {
 		const uint64_t root = vmcb_get_CR3(spec->sets[i].vmcb) & PTE_ADDRESS;
 
 		if (root && find_at(d, root))

@@ -35,9 +35,10 @@ bool msr_is_switched(uint32_t msr)
 	return false;
 }
 
-/* MSR_PASS_* of a switched MSR: both, unless a row says otherwise. */
-static unsigned int passes(const struct spec *spec, uint32_t msr)
+unsigned int msr_passes(const struct spec *spec, uint32_t msr)
 {
+	if (!msr_is_switched(msr))
+		return 0;
 	for (size_t i = 0; i < spec->msr_count; i++)
 		if (msr >= spec->msrs[i].row.first && msr <= spec->msrs[i].row.last)
 			return spec->msrs[i].pass;
@@ -51,7 +52,7 @@ const void *emit_msrpm(struct comp *c, uint64_t *bytes)
 	memset(map, 0xff, MSRPM_BYTES);
 	for (size_t i = 0; i < sizeof(switched_msrs) / sizeof(switched_msrs[0]); i++) {
 		const uint32_t bit = bit_of(switched_msrs[i]);
-		const unsigned int clear = passes(&c->spec, switched_msrs[i]);
+		const unsigned int clear = msr_passes(&c->spec, switched_msrs[i]);
 
 		map[bit / 8] = (uint8_t)(map[bit / 8] & ~(clear << bit % 8));
 	}

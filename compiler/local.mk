@@ -19,6 +19,7 @@ libsvmc_a_SOURCES = \
 	compiler/checks/memory.c \
 	compiler/checks/payload.c \
 	compiler/checks/save.c \
+	compiler/checks/shadow.c \
 	compiler/checks/tables.c \
 	compiler/checks/vmsa.c \
 	compiler/checks/warn.c \

@@ -39,6 +39,9 @@ bool svmrt_takes_intercept(const struct svm_intercept_info *row);
 /* Whether VMLOAD and VMSAVE switch the MSR, so that a guest may have it without an exit. */
 bool msr_is_switched(uint32_t msr);
 
+/* MSR_PASS_* of an MSR: none unless it is switched, then both unless a row says otherwise. */
+unsigned int msr_passes(const struct spec *spec, uint32_t msr);
+
 /* SVMRT_CPUID_LIVE_* that are in the register (0 is EAX). */
 uint32_t cpuid_live_of(unsigned int reg);
 

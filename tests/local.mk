@@ -14,7 +14,7 @@ if HAVE_BATS
 TESTS += $(SCRIPT_TESTS)
 endif
 EXTRA_DIST += $(SCRIPT_TESTS)
-EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/run-lab-bochs tests/e2e/run-lab-conformance tests/e2e/run-lab-fidelity tests/e2e/module-cycles tools/setup.sh tools/kernel-headers tests/run-npm tests/npm
+EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/run-lab-la57 tests/e2e/run-lab-bochs tests/e2e/run-lab-conformance tests/e2e/run-lab-fidelity tests/e2e/module-cycles tools/setup.sh tools/kernel-headers tests/run-npm tests/npm
 
 SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats tests/cli/kmod_symbols.bats
 EXTRA_DIST += tests/kmod-symbols tests/cli/kmod-symbols.allow
@@ -53,7 +53,7 @@ tests_e2e_abi_fuzz_SOURCES = tests/e2e/abi_fuzz.c tests/e2e/abi_fuzz_calls.c \
 	tests/e2e/abi_fuzz_guest.c tests/e2e/abi_fuzz.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_fuzz_LDADD = -lpthread
 EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-kills \
-	tests/e2e/lab/loop.yaml tests/e2e/run-lab-kdump tests/e2e/run-lab-612 tests/run-mutants \
+	tests/e2e/lab/loop.yaml tests/e2e/lab/pages-5level.yaml tests/e2e/run-lab-kdump tests/e2e/run-lab-612 tests/run-mutants \
 	tests/mutant-in-lab tests/mutants
 
 # Measured on request (bench/exit-cost), never by `make check`.

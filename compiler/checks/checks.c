@@ -7,7 +7,7 @@
 static const struct check *const *const families[] = {
 	memory_checks, payload_checks, table_checks, save_checks, control_checks, intercept_checks,
 	event_checks, exit_checks, device_checks, warning_checks, launch_checks,
-	cpuid_checks, vmsa_checks,
+	cpuid_checks, shadow_checks, vmsa_checks,
 };
 
 static bool is_allowed(const struct comp *c, const struct check *check)

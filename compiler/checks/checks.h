@@ -59,6 +59,7 @@ extern const struct check *const device_checks[];
 extern const struct check *const warning_checks[];
 extern const struct check *const launch_checks[];
 extern const struct check *const cpuid_checks[];
+extern const struct check *const shadow_checks[];
 extern const struct check *const vmsa_checks[];
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libFuzzer target: any bytes as a kernel image of each kind, with an initrd or module beside it
- * where the kind has one. The bytes are given to svmc as a file without a name; what compiles must
+ * libFuzzer target: any bytes as a kernel image of the kind $FUZZ_KIND, with an initrd or module beside
+ * it where the kind has one. The bytes are given to svmc as a file without a name; what compiles must
  * be a template that the reader takes.
  */
 #include <stdlib.h>
@@ -14,13 +14,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static const struct {
-	const char *profile, *payload;
+	const char *kind, *profile, *payload;
 } kinds[] = {
-	{ "long64", "elf: /proc/self/fd/%d" }, { "prot32", "elf: /proc/self/fd/%d" },
-	{ "multiboot", "multiboot: /proc/self/fd/%d, cmdline: a, "
+	{ "elf", "long64", "elf: /proc/self/fd/%d" }, { "elf", "prot32", "elf: /proc/self/fd/%d" },
+	{ "multiboot", "multiboot", "multiboot: /proc/self/fd/%d, cmdline: a, "
 		"modules: [ { file: /proc/self/fd/%d, cmdline: b } ]" },
-	{ "linux64", "linux: /proc/self/fd/%d, cmdline: a, initrd: /proc/self/fd/%d" },
-	{ "pvh", "pvh: /proc/self/fd/%d, cmdline: a, "
+	{ "linux", "linux64", "linux: /proc/self/fd/%d, cmdline: a, initrd: /proc/self/fd/%d" },
+	{ "pvh", "pvh", "pvh: /proc/self/fd/%d, cmdline: a, "
 		"modules: [ { file: /proc/self/fd/%d, at: 0x800000 } ]" },
 };
 
@@ -43,15 +43,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	static int fd = -1;
 	static FILE *diag;
+	static const char *kind;
 	char payload[256];
 
 	if (fd < 0) {
+		kind = getenv("FUZZ_KIND");
 		fd = memfd_create("image", MFD_CLOEXEC);
 		diag = fopen("/dev/null", "we");
 	}
-	if (fd < 0 || !diag || ftruncate(fd, 0) || pwrite(fd, data, bytes, 0) != (ssize_t)bytes)
+	if (fd < 0 || !diag || !kind || ftruncate(fd, 0) || pwrite(fd, data, bytes, 0) != (ssize_t)bytes)
 		abort();
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i].kind, kind))
+			continue;
 		/* One %d or two, all for the same file. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"

@@ -60,7 +60,10 @@ fuzz_svmt: tests/fuzz/fuzz_svmt.c $(FUZZ_FILES)
 # are compiled here, since they are larger than what they are compiled from.
 fuzz-check: fuzz svmc
 	rm -rf fuzz-corpus && mkdir -p fuzz-corpus/spec fuzz-corpus/svmt fuzz-corpus/firmware \
-		fuzz-corpus/igvm fuzz-corpus/decompile fuzz-corpus/image
+		fuzz-corpus/igvm fuzz-corpus/decompile fuzz-corpus/templates
+	for file in $(srcdir)/tests/fuzz/corpus/decompile/*.gz; do \
+		gzip -dc $$file >fuzz-corpus/templates/$$(basename $$file .gz) || exit 1; \
+	done
 	cp $(srcdir)/tests/golden/parts/*.fd fuzz-corpus/firmware/
 	cp $(srcdir)/tests/golden/igvm/*.igvm fuzz-corpus/igvm/
 	for name in real16 everything vcpus confidential confidential-raw; do \
@@ -73,18 +76,23 @@ fuzz-check: fuzz svmc
 		$(srcdir)/tests/fuzz/corpus/spec $(srcdir)/tests/golden/good \
 		$(srcdir)/tests/golden/bad
 	./fuzz_svmt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=131072 \
-		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/svmt
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/svmt \
+		fuzz-corpus/templates
 	./fuzz_firmware -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=8192 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
 		fuzz-corpus/firmware
 	./fuzz_igvm -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=65536 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/igvm
-	./fuzz_image -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=8192 \
-		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
-		fuzz-corpus/image $(srcdir)/tests/fuzz/corpus/image
+	for kind in elf linux multiboot pvh; do \
+		mkdir -p fuzz-corpus/image/$$kind && FUZZ_KIND=$$kind \
+		./fuzz_image -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 \
+			-max_len=8192 -timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 \
+			-print_final_stats=1 fuzz-corpus/image/$$kind \
+			$(srcdir)/tests/fuzz/corpus/image/$$kind || exit 1; \
+	done
 	./fuzz_decompile -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=131072 \
 		-timeout=10 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 \
-		fuzz-corpus/decompile fuzz-corpus/svmt
+		fuzz-corpus/decompile fuzz-corpus/svmt fuzz-corpus/templates
 	mkdir -p fuzz-corpus/rpc fuzz-corpus/svmlog fuzz-corpus/gdb
 	./fuzz_rpc -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=4096 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=3 -print_final_stats=1 fuzz-corpus/rpc \
