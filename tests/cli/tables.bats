@@ -96,3 +96,42 @@
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
+
+@test "the table of states in svmrund-rpc(7) is the one that svmrund goes by" {
+	python3 - "$SVMKIT_SRC" <<-'END'
+	import re, sys
+	source = open(sys.argv[1] + "/runtimed/vm_moves.c").read()
+	page = open(sys.argv[1] + "/man/svmrund-rpc.7").read()
+	moves = ["start", "pause", "resume", "stop", "destroy"]
+	refused = {}
+	for state, row in re.findall(r"\n\t\[VM_([A-Z]+)\] = \{(.*?)\n\t\},", source, re.S):
+	    refused[state.lower()] = {move.lower() for move in re.findall(r"\[VM_MOVE_([A-Z]+)\]", row)}
+	# Inner states are told as running: of them the page says that vm.stop is left.
+	inner = {state: refused.pop(state) for state in ("pausing", "stopping", "draining")}
+	assert all("stop" not in row for row in inner.values()), inner
+	for state in ("stopping", "draining"):
+	    assert inner[state] == set(moves) - {"stop"}, inner
+	rows = page.split(".It Sy state Ta", 1)[1].split(".El", 1)[0].strip().split("\n")
+	assert rows[0].split(" Ta ") == ["vm." + move for move in moves], rows[0]
+	told = {}
+	for row in rows[1:]:
+	    state, *leads = row.removeprefix(".It ").split(" Ta ")
+	    assert len(leads) == len(moves), row
+	    told[state] = {move for move, to in zip(moves, leads) if to == "-"}
+	assert told == refused, (told, refused)
+	END
+}
+
+@test "svmrund, svmctl and the pages know the same reasons of an end" {
+	python3 - "$SVMKIT_SRC" <<-'END'
+	import re, sys
+	def text(name):
+	    return open(sys.argv[1] + "/" + name).read()
+	daemon = set(re.findall(r'\[VM_END_[A-Z_]+\] = "([a-z-]+)"', text("runtimed/vm.c"))) - {"none"}
+	client = set(re.findall(r'^\t\{ "([a-z-]+)", CTL_', text("ctl/end.c"), re.M))
+	section = text("man/svmrund-rpc.7").split("\n.Sh END\n", 1)[1].split("\n.Sh ", 1)[0]
+	page = set(re.findall(r"^\.Ql ([a-z-]+)", section, re.M))
+	assert len(daemon) > 8 and daemon == client, daemon ^ client
+	assert daemon <= page, daemon - page
+	END
+}
