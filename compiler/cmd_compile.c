@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "cmd.h"
 #include "compile_job.h"
 #include "number.h"
 #include "output.h"
 #include "workers.h"
+#include "write_all.h"
 
 static const char usage[] =
 	"usage: svmc compile [-o FILE|DIR] [--emit svmt|vmcb|json] [-M FILE] [-j N]\n"
@@ -137,7 +139,7 @@ static void show_one(void *argument, size_t i)
 	struct compile_job *job = &work->jobs[i];
 
 	if (job->message_bytes)
-		fwrite(job->messages, 1, job->message_bytes, stderr);
+		write_all(STDERR_FILENO, (const uint8_t *)job->messages, job->message_bytes);
 	free(job->messages);
 	job->messages = NULL;
 	if (job->status > work->worst)

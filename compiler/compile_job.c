@@ -79,8 +79,10 @@ void compile_job_run(struct compile_job *job, const struct svmc_options *options
 	struct svmc_image image;
 
 	job->status = SVMC_IO;
-	if (!messages)
+	if (!messages) {
+		fputs("svmc: out of memory for messages\n", stderr);
 		return;
+	}
 	if (depends) {
 		own.file_read = depfile_add;
 		own.file_argument = &job->files;

@@ -87,6 +87,7 @@ libsvmc_a_SOURCES = \
 	compiler/walk.c \
 	compiler/wide.c compiler/wide.h \
 	lib/json_b64.c lib/json_b64.h \
+	compiler/write_all.c compiler/write_all.h \
 	compiler/yaml.c
 
 bin_PROGRAMS += svmc

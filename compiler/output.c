@@ -13,21 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "output.h"
-
-static int write_all(int fd, const uint8_t *data, uint64_t bytes)
-{
-	while (bytes) {
-		ssize_t done = write(fd, data, (size_t)bytes);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -1;
-		data += done;
-		bytes -= (uint64_t)done;
-	}
-	return 0;
-}
+#include "write_all.h"
 
 /* Close, keeping the errno of the failure that came first. */
 static int finish(int fd, int result)
@@ -42,7 +28,7 @@ static int finish(int fd, int result)
 
 static int write_in_place(const char *path, const uint8_t *data, uint64_t bytes)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = (int)TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CLOEXEC));
 
 	return fd < 0 ? -1 : finish(fd, write_all(fd, data, bytes));
 }

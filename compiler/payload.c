@@ -78,7 +78,7 @@ const uint8_t *payload_read_own(struct comp *c, const char *path, const char *sh
 	int fd;
 
 	/* Without O_NONBLOCK, opening a named pipe would wait for its writer. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
 	if (fd < 0) {
 		diag_error(&c->diag, where, "cannot open %s: %s", shown, strerror(errno));
 		c->io_failed = true;

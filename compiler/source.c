@@ -70,7 +70,7 @@ int source_read(struct arena *arena, struct diag *diag, const char *path,
 {
 	bool standard_input = !named_at && !strcmp(path, "-");
 	int flags = O_RDONLY | O_CLOEXEC | (named_at ? O_NONBLOCK : 0);
-	int fd = standard_input ? STDIN_FILENO : open(path, flags);
+	int fd = standard_input ? STDIN_FILENO : (int)TEMP_FAILURE_RETRY(open(path, flags));
 	size_t limit = YAML_MAX_FILE_BYTES - *total + 1;
 	struct stat status;
 	ssize_t bytes = -1;

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tool.h"
+#include "write_all.h"
 
 static void remove_directory(void *argument)
 {
@@ -43,13 +44,13 @@ int tool_write_file(struct comp *c, const char *directory, const char *name, con
 		    size_t bytes)
 {
 	const char *path = arena_printf(&c->arena, "%s/%s", directory, name);
-	FILE *file = fopen(path, "wxe");
-	bool good;
+	int fd = (int)TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+	int result;
 
-	if (!file)
+	if (fd < 0)
 		return -1;
-	good = fwrite(text, 1, bytes, file) == bytes;
-	return fclose(file) || !good ? -1 : 0;
+	result = write_all(fd, (const uint8_t *)text, bytes);
+	return close(fd) ? -1 : result;
 }
 
 static int wait_for(pid_t pid)

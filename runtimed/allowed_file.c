@@ -19,11 +19,12 @@ static int open_beneath(const char *directory, const char *path, int access)
 		.flags = (unsigned int)access | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
 	};
-	int top = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC), fd, error;
+	int top = (int)TEMP_FAILURE_RETRY(open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
+	int fd, error;
 
 	if (top < 0)
 		return -1;
-	fd = (int)syscall(SYS_openat2, top, path, &how, sizeof(how));
+	fd = (int)TEMP_FAILURE_RETRY(syscall(SYS_openat2, top, path, &how, sizeof(how)));
 	error = errno;
 	close(top);
 	errno = error;

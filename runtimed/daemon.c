@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
@@ -300,7 +301,10 @@ static bool prepare(struct daemon *daemon, const struct daemon_options *options)
 int daemon_run(const struct daemon_options *options, const struct engine *engine)
 {
 	struct daemon daemon = { .engine = engine, .options = options };
+	/* Else a request would be "not JSON" for want of memory. */
+	cJSON_Hooks hooks = { .malloc_fn = need_bytes, .free_fn = free };
 
+	cJSON_InitHooks(&hooks);
 	daemon.config = read_config(options);
 	if (!daemon.config)
 		return EX_CONFIG;

@@ -110,10 +110,8 @@ void log_with(int priority, const struct log_about *about, const char *format, .
 		return;
 }
 
-void *need_memory(size_t bytes)
+static void *needed(void *memory, size_t bytes)
 {
-	void *memory = calloc(1, bytes);
-
 	if (!memory) {
 		log_line(LOG_ERR, "out of memory (%zu bytes)", bytes);
 		abort();
@@ -121,15 +119,19 @@ void *need_memory(size_t bytes)
 	return memory;
 }
 
+void *need_memory(size_t bytes)
+{
+	return needed(calloc(1, bytes), bytes);
+}
+
+void *need_bytes(size_t bytes)
+{
+	return needed(malloc(bytes), bytes);
+}
+
 void *need_more(void *memory, size_t bytes)
 {
-	void *more = realloc(memory, bytes);
-
-	if (!more) {
-		log_line(LOG_ERR, "out of memory (%zu bytes)", bytes);
-		abort();
-	}
-	return more;
+	return needed(realloc(memory, bytes), bytes);
 }
 
 char *need_copy(const char *text, size_t length)

@@ -35,6 +35,7 @@ void log_with(int priority, const struct log_about *about, const char *format, .
 
 /* Small allocations that the daemon cannot do without: a failure ends it with a log line. */
 void *need_memory(size_t bytes);	/* zeroed */
+void *need_bytes(size_t bytes);		/* not zeroed */
 void *need_more(void *memory, size_t bytes);	/* realloc */
 char *need_copy(const char *text, size_t length);	/* NUL-terminated */
 
