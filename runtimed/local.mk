@@ -138,9 +138,9 @@ tests_unit_test_virtio_net_SOURCES = tests/unit/test_virtio_net.c tests/unit/vir
 tests_unit_test_virtio_net_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
 check_PROGRAMS += $(DEVICE_TESTS)
 UNIT_TESTS += $(DEVICE_TESTS)
-check_PROGRAMS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog \
+check_PROGRAMS += tests/unit/test_rpc tests/unit/test_devices tests/unit/test_exits tests/unit/test_svmlog \
 	tests/unit/test_config
-UNIT_TESTS += tests/unit/test_rpc tests/unit/test_exits tests/unit/test_svmlog \
+UNIT_TESTS += tests/unit/test_rpc tests/unit/test_devices tests/unit/test_exits tests/unit/test_svmlog \
 	tests/unit/test_config
 tests_unit_test_svmlog_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_svmlog_SOURCES = tests/unit/test_svmlog.c
@@ -154,6 +154,10 @@ tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_SOURCES = tests/unit/test_config.c
 tests_unit_test_config_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
 
+tests_unit_test_devices_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+tests_unit_test_devices_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_devices_SOURCES = tests/unit/test_devices.c
+tests_unit_test_devices_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
 tests_unit_test_exits_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 tests_unit_test_exits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_exits_SOURCES = tests/unit/test_exits.c
