@@ -86,6 +86,8 @@ static int vcpus_show(struct seq_file *file, void *unused)
 		COUNTER(entries), COUNTER(slices), COUNTER(host_intr), COUNTER(host_nmi),
 		COUNTER(host_smi), COUNTER(host_init), COUNTER(host_mce), COUNTER(host_npf),
 		COUNTER(xcr0_restored), COUNTER(events), COUNTER(events_dropped),
+		COUNTER(interrupts), COUNTER(interrupt_windows), COUNTER(halts), COUNTER(wakes),
+		COUNTER(timer_missed), COUNTER(flushes),
 #undef COUNTER
 	};
 	struct svmrt_vm *vm = file->private;

@@ -95,8 +95,10 @@ static void plan_tlb(struct svmrt_vcpu *vcpu, struct svmrt_host_cpu *host)
 	if (tlb_always)
 		return;
 	plan = svmrt_asid_enter(&host->asid, &vcpu->asid, READ_ONCE(vcpu->vm->npt_generation));
-	if (vmcb_get_GUEST_ASID(vcpu->vmcb) != plan.asid)
+	if (unlikely(plan.tlb_control || vmcb_get_GUEST_ASID(vcpu->vmcb) != plan.asid)) {
 		vmcb_set_GUEST_ASID(vcpu->vmcb, plan.asid);
+		vcpu->stats.flushes++;
+	}
 	vmcb_set_TLB_CONTROL(vcpu->vmcb, plan.tlb_control);
 	if (!plan.clean)
 		vmcb_set_VMCB_CLEAN(vcpu->vmcb, 0);

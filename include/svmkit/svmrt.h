@@ -371,6 +371,7 @@ struct svmrt_stats {
 	__u64 halts;			/* sleeps in HLT or for SIPI, and how many an event ended: */
 	__u64 wakes;
 	__u64 timer_missed;		/* ticks that were merged with another */
+	__u64 flushes;			/* entries with tlb=asid whose translations had to go */
 	__u64 doorbells;		/* SVMRT_VM_IOEVENTFD: writes that only signalled */
 };
 

@@ -101,17 +101,20 @@ static void test_logical(void)
 static void test_lowest(void)
 {
 	const uint64_t both = 0xfee03000u | LOGICAL;
-	int got, i, turns[2] = { 0, 0 };
+	int got, again, i, turns[2] = { 0, 0 };
 
 	irq_start(dev, 1, 2, nothing, nothing_end);
 	set(&ig, XAPIC_BASE, 0x01000000, 0xffffffff, 0x40);
 	set(&ap, XAPIC_BASE, 0x02000000, 0xffffffff, 0x10);
 	got = sent_to(both, 0x61 | LOWEST);
-	abi_ok(got == 2, "lowest priority: the APIC with the lower TPR gets it (%d)", got);
+	again = sent_to(both, 0x62 | LOWEST);
+	abi_ok(got == 2 && again == 2, "lowest priority: the APIC with the lower TPR gets it (%d, %d)", got,
+	       again);
 	set(&ig, XAPIC_BASE, 0x01000000, 0xffffffff, 0x10);
 	set(&ap, XAPIC_BASE, 0x02000000, 0xffffffff, 0x40);
-	got = sent_to(both, 0x62 | LOWEST);
-	abi_ok(got == 1, "and the other one if that is lower (%d)", got);
+	got = sent_to(both, 0x63 | LOWEST);
+	again = sent_to(both, 0x64 | LOWEST);
+	abi_ok(got == 1 && again == 1, "and the other one if that is lower (%d, %d)", got, again);
 	set(&ap, XAPIC_BASE, 0x02000000, 0xffffffff, 0x10);
 	for (i = 0; i < 4; i++) {
 		got = sent_to(both, (0x70u + (unsigned int)i) | LOWEST);
@@ -119,7 +122,7 @@ static void test_lowest(void)
 		turns[1] += got == 2;
 	}
 	abi_ok(turns[0] == 2 && turns[1] == 2, "equals take turns (%d, %d)", turns[0], turns[1]);
-	got = sent_to(0xfee01000u | LOGICAL, 0x63 | LOWEST);
+	got = sent_to(0xfee01000u | LOGICAL, 0x65 | LOWEST);
 	abi_ok(got == 1, "one that is not named gets none (%d)", got);
 	irq_stop();
 }
@@ -322,7 +325,7 @@ static void test_late_ticks(void)
 	do {
 		usleep(1000);
 		irq_stats(&stats);
-	} while (first == SVMRT_RUN_EXIT && stats.timer_missed < 5);
+	} while (first == SVMRT_RUN_EXIT && stats.timer_missed < 5);	/* or the alarm ends it */
 	ig.run->rip = ig.run->next_rip;
 	ig.run->dirty = SVMRT_DIRTY_RIP;
 	reason = abi_run(&ig);

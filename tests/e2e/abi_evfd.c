@@ -268,7 +268,8 @@ static void test_teardown(void)
 		int own = eventfd(0, EFD_NONBLOCK);
 
 		irq_start(dev, 1, 1, busy, busy_end);
-		wrong += irqfd(own, 0, MSI, 0x40) || irqfd(fd, 0, MSI, 0x40);
+		wrong += irqfd(own, 0, MSI, 0x40) || irqfd(fd, 0, MSI, 0x40) || eoifd(own, 0, 0x40) ||
+			 doorbell(own, SVMRT_IOEVENT_PORT, 0x99, 1, 0);
 		if (i == 0)
 			close(ig.vm);
 		else if (i == 1)
@@ -302,14 +303,37 @@ static void test_teardown(void)
 	close(fd);
 }
 
+/* The lowest number that no eventfd of the host has: one that somebody keeps makes it grow. */
+static long free_eventfd_id(void)
+{
+	const int fd = eventfd(0, EFD_CLOEXEC);
+	char path[64], line[128];
+	long id = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "eventfd-id: %ld", &id);
+	if (file)
+		fclose(file);
+	close(fd);
+	return id;
+}
+
 int main(int argc, char **argv)
 {
+	long before, after;
+
 	irq_options(argc, argv);
 	dev = abi_open();
+	before = free_eventfd_id();
 	test_irqfd();
 	test_eoi();
 	test_doorbells();
 	test_bad_calls();
 	test_teardown();
+	after = free_eventfd_id();
+	abi_ok(before >= 0 && after <= before, "every eventfd was given back (%ld, %ld)", before, after);
 	return abi_done();
 }

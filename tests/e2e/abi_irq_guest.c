@@ -76,6 +76,7 @@ void irq_start(int dev, int apics, int vcpus, const uint8_t *code, const uint8_t
 	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC };
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = ABI_RAM_BYTES };
 
+	alarm(60);			/* for each guest: one that hangs ends the test */
 	memset(&ig, 0, sizeof(ig));
 	memset(&ap, 0, sizeof(ap));
 	ap.vcpu = -1;

@@ -5,6 +5,7 @@
  * in abi_mem_race.c, limits in abi_mem_limit.c. Prints TAP.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,6 +309,93 @@ static void test_no_dump(void)
 	flat_stop(&f);
 }
 
+/* ---- D3: no emulator keeps a stale translation, so what VMRUN was asked for is looked at ---- */
+
+static uint64_t flushes(void)
+{
+	struct svmrt_stats stats;
+
+	flat_stats(&f, 0, &stats);
+	return stats.flushes;
+}
+
+/* Runs the guest over two pages and says how many of its entries had translations flushed. */
+static uint64_t flushed_by_run(uint32_t value)
+{
+	const uint64_t before = flushes();
+
+	flat_call(&f, 0, AT, 2, value, 0);
+	return flushes() - before;
+}
+
+static int tlb_is_asid(void)
+{
+	char mode[8] = "";
+	FILE *file = fopen("/sys/module/svmrt/parameters/tlb", "r");
+	int asid = file && fgets(mode, sizeof(mode), file) && !strcmp(mode, "asid\n");
+
+	if (file)
+		fclose(file);
+	return asid;
+}
+
+/* What changes a mapping under a vCPU that stays on its CPU makes the next entry flush, nothing else does. */
+static void test_flushes(void)
+{
+	uint64_t first, idle, zap, unmap, remap, start, harvest, quiet;
+	cpu_set_t all, one;
+	uint32_t *memory;
+	int mem;
+
+	if (!tlb_is_asid())
+		return;
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	flat_start(&f, dev, flat_write_pages, sizeof(flat_write_pages), 1);
+	mem = flat_mem(dev, SVMRT_MEM_SMALL, 8 * 4096, NULL);
+	flat_map(&f, mem, AT, 8 * 4096, 0, SVMRT_MAP_COW);
+	first = flushed_by_run(1);
+	idle = flushed_by_run(2);
+	abi_ok(first && !idle, "a first entry flushes, later ones do not (%llu, %llu)",
+	       (unsigned long long)first, (unsigned long long)idle);
+	flat_range(&f, SVMRT_VM_ZAP, AT, 4096);
+	zap = flushed_by_run(3);
+	abi_ok(zap > 0, "an entry after VM_ZAP flushes");
+	flat_range(&f, SVMRT_VM_UNMAP, AT, 4096);
+	unmap = flushed_by_run(4);
+	flat_map(&f, mem, AT, 4096, 4 * 4096, SVMRT_MAP_COW);
+	remap = flushed_by_run(5);
+	abi_ok(unmap && peek(AT) == 5, "so does one after VM_UNMAP, and new memory there needs none (%llu)",
+	       (unsigned long long)remap);
+	track(SVMRT_DIRTY_START, AT + 4096, 0);
+	start = flushed_by_run(6);
+	quiet = flushed_by_run(7);
+	track(SVMRT_DIRTY_HARVEST, AT + 4096, 7 * 4096);
+	harvest = flushed_by_run(8);
+	abi_ok(start && harvest && !quiet, "so do those after dirty tracking takes writes away (%llu %llu %llu)",
+	       (unsigned long long)start, (unsigned long long)quiet, (unsigned long long)harvest);
+	close(mem);
+	flat_stop(&f);
+
+	/* A page that is shown for reading until its copy takes its place. */
+	flat_start(&f, dev, flat_sum_pages, sizeof(flat_sum_pages), 1);
+	mem = flat_mem(dev, SVMRT_MEM_SMALL, 8 * 4096, (void **)&memory);
+	memory[0] = 5;
+	flat_map(&f, mem, AT, 8 * 4096, 0, SVMRT_MAP_COW);
+	flushed_by_run(0);
+	idle = flushed_by_run(0);
+	flat_access(&f, SVMRT_ACCESS_WRITE, AT, &mem, 4);
+	zap = flushed_by_run(0);
+	abi_ok(!idle && zap, "and one after a copy took the place of a page that was read (%llu, %llu)",
+	       (unsigned long long)idle, (unsigned long long)zap);
+	munmap(memory, 8 * 4096);
+	close(mem);
+	flat_stop(&f);
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
 /* Memory that the host found broken (here: was told so) is nobody's any more; the rest goes on. */
 static void test_poisoned(void)
 {
@@ -344,6 +432,7 @@ int main(void)
 	test_dirty_in(SVMRT_MAP_COW, "cow");
 	test_dirty_input();
 	test_no_dump();
+	test_flushes();
 	test_poisoned();
 	abi_ok(flat_pages(dev) == before, "nothing is left");
 	return abi_done();

@@ -198,7 +198,7 @@ static int possible(struct world w, enum insn insn, enum arrival arrival)
 {
 	if (insn == IRET && !w.depth)
 		return 0;
-	if (insn != IRET && w.iretting && !w.moved)
+	if (insn != IRET && w.iretting && !w.moved && !w.event && arrival != FAULT)
 		return 0;		/* that is where RIP is */
 	/* Leave room for what may come on top. */
 	if (arrival != NOTHING && w.depth + w.nmi + w.apic + w.line + w.inta + !!w.event >= DEPTH)
@@ -260,13 +260,14 @@ static void walk(void)
 	const size_t states = (size_t)1 << 18;
 	unsigned int *queue = malloc(states * sizeof(*queue)), head = 0, tail = 0, n;
 	unsigned char *seen = calloc(states, 1);
-	struct world first = { .depth = 0 }, w;
+	struct world first = { .depth = 0 }, from_template = { .event = NMI_AGAIN }, w;
 	int insn, arrival, luck;
 
 	assert_non_null(queue);
 	assert_non_null(seen);
 	queue[tail++] = number(first);
-	seen[number(first)] = 1;
+	queue[tail++] = number(from_template);
+	seen[number(first)] = seen[number(from_template)] = 1;
 	while (head < tail) {
 		struct world from;
 
