@@ -22,7 +22,8 @@ nodist_apparmor_DATA = packaging/apparmor/svmrund
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 modprobedir = $(prefix)/lib/modprobe.d
-EXTRA_DIST += packaging/build-packages tests/packages
+EXTRA_DIST += packaging/build-packages tests/packages/system.sh tests/packages/run-packages \
+	tests/packages/run-image tests/packages/in-image tests/packages/wait.yaml tests/e2e/tutorial.py
 EXTRA_DIST += packaging/svmkit.sysusers packaging/svmkit.tmpfiles packaging/svmkit.modprobe
 EXTRA_DIST += packaging/systemd/svmrund.service.in packaging/systemd/svmrund-vm@.service.in \
 	packaging/apparmor/svmrund.in packaging/dkms.conf.in packaging/debian
@@ -66,4 +67,7 @@ uninstall-hook:
 		"$(DESTDIR)$(modprobedir)/svmkit.conf"
 	-rmdir "$(DESTDIR)$(svmkitconfdir)/vms"
 
-SCRIPT_TESTS += tests/cli/units.bats
+SCRIPT_TESTS += tests/cli/units.bats tests/cli/man.bats tests/cli/docs.bats
+
+check_PROGRAMS += tests/packages/hold_thread
+tests_packages_hold_thread_SOURCES = tests/packages/hold_thread.c
