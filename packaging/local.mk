@@ -23,7 +23,7 @@ sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 modprobedir = $(prefix)/lib/modprobe.d
 EXTRA_DIST += packaging/build-packages tests/packages/system.sh tests/packages/run-packages \
-	tests/packages/run-image tests/packages/in-image tests/packages/wait.yaml tests/e2e/tutorial.py
+	tests/packages/run-image tests/packages/run-newcomer tests/packages/in-image tests/packages/wait.yaml tests/e2e/tutorial.py
 EXTRA_DIST += packaging/svmkit.sysusers packaging/svmkit.tmpfiles packaging/svmkit.modprobe
 EXTRA_DIST += packaging/systemd/svmrund.service.in packaging/systemd/svmrund-vm@.service.in \
 	packaging/apparmor/svmrund.in packaging/dkms.conf.in packaging/debian
