@@ -182,7 +182,8 @@ static void update(struct uart *uart)
 		return;
 	/* Loopback forces the modem outputs high, OUT2 among them: the line is let go. */
 	irq_set(&uart->irq, id != IIR_NONE && (uart->mcr & (MCR_OUT2 | MCR_LOOP)) == MCR_OUT2);
-	if (uart->ier & IER_RECEIVED && uart->count && id != IIR_RECEIVED && id != IIR_TIMEOUT)
+	if (uart->ier & IER_RECEIVED && uart->count && uart->count < trigger(uart) &&
+	    !is_timed_out(uart))
 		device_timer_set(&uart->timer, uart->touched_ns + timeout_ns(uart));
 	else
 		device_timer_cancel(&uart->timer);
