@@ -46,7 +46,7 @@ PROGRAM(break_everywhere, 64, "mov %rbx, %dr0; mov %rbx, %dr1; mov %rbx, %dr2; m
 PROGRAM(xsave_on, 32, "mov %cr4, %edi; mov %edi, %eax; or $0x40000, %eax; mov %eax, %cr4\n"
 	"xor %ecx, %ecx; xgetbv; mov %eax, %ebx\n"
 	"mov %edi, %cr4; or $0x40000, %edi; mov %edi, %cr4; xgetbv; mov %eax, %esi; vmmcall");
-PROGRAM(set_xcr0, 64, "xor %ecx, %ecx; xor %edx, %edx; mov $7, %eax; xsetbv; vmmcall");
+PROGRAM(set_xcr0, 64, "xor %ecx, %ecx; xor %edx, %edx; mov %ebx, %eax; xsetbv; vmmcall");
 
 static struct abi_guest g;
 static int dev;
@@ -530,6 +530,7 @@ static void guest_sets_xcr0(void)
 	int stopped;
 
 	START(set_xcr0, LONG64, rules);
+	set_gprs(RBX, before, RCX, 0);		/* with what is not for guests, where the host has such */
 	stopped = abi_run(&g) == SVMRT_RUN_STOP;
 	ioctl(g.vcpu, SVMRT_VCPU_STATS, &stats);
 	abi_ok(stopped && !ioctl(g.vcpu, SVMRT_VCPU_IMAGE, &image) && state.xcr0 == 1 &&

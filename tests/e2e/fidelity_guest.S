@@ -110,8 +110,8 @@ round:
 	kind	13, mov %rax, %dr7		/* the same */
 
 	/*
-	 * XSETBV: stepped over; an emulator that does not intercept it executes it, and the module puts
-	 * that right at the next exit.
+	 * XSETBV: stepped over; an emulator that does not intercept it executes it, and the module takes
+	 * the value at the next exit. x87 alone, then all again: AVX registers survive both.
 	 */
 	cmpl	$0, FG_XSAVE
 	je	no_xsetbv
@@ -119,6 +119,9 @@ round:
 	xor	%ecx, %ecx
 	xor	%edx, %edx
 	mov	$1, %eax
+	xsetbv
+	vmmcall
+	mov	AT(FG_WANT, FG_XCR0), %eax
 	xsetbv
 	vmmcall
 	mov	AT(FG_WANT, FG_GPR) + 0, %rax
