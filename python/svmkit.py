@@ -15,6 +15,7 @@ import base64
 import json
 import os
 import socket
+import struct
 import time
 
 DEFAULT_SOCKET = "/run/svmrund/control.sock"
@@ -71,10 +72,17 @@ class Client:
     def __init__(self, path=None, timeout=30):
         self.timeout = timeout
         self.socket = socket.socket(socket.AF_UNIX)
+        # Not settimeout() yet: with that, a daemon whose backlog is full refuses at once.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO,
+                               struct.pack("@ll", int(timeout), int(timeout % 1 * 1000000)))
+        try:
+            self.socket.connect(path or os.environ.get("SVMRUND_SOCKET") or DEFAULT_SOCKET)
+        except BlockingIOError:
+            raise TimeoutError("the daemon does not take the connection") from None
         self.socket.settimeout(timeout)
-        self.socket.connect(path or os.environ.get("SVMRUND_SOCKET") or DEFAULT_SOCKET)
         self.pending = b""
         self.notes = []
+        self.answers = {}
         self.last_id = 0
 
     def __enter__(self):
@@ -103,30 +111,39 @@ class Client:
         line, _, self.pending = self.pending.partition(b"\n")
         return json.loads(line)
 
-    def call(self, method, **params):
-        """The result of any method; svmrund-rpc(7) lists them."""
+    def request(self, method, **params):
+        """Sends a call without waiting; answer() takes what this returns."""
         self.last_id += 1
         request = {"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params}
         self.send_raw(json.dumps(request).encode() + b"\n")
-        while True:
+        return self.last_id
+
+    def answer(self, ident):
+        """The whole message that answers a request; answers to others are kept for theirs."""
+        while ident not in self.answers:
             message = self.message()
             if "method" in message:
                 self.notes.append(message)
-            elif message["id"] != self.last_id:
-                raise ValueError(f"answer to another call: {message}")
-            elif "error" in message:
-                raise RpcError(method, message["error"])
             else:
-                return message["result"]
+                self.answers[message["id"]] = message
+        return self.answers.pop(ident)
+
+    def call(self, method, **params):
+        """The result of any method; svmrund-rpc(7) lists them."""
+        message = self.answer(self.request(method, **params))
+        if "error" in message:
+            raise RpcError(method, message["error"])
+        return message["result"]
 
     def note(self, deadline=None):
         """The next notification, in order of arrival."""
         if self.notes:
             return self.notes.pop(0)
-        message = self.message(deadline)
-        if "method" not in message:
-            raise ValueError(f"an answer that nobody waits for: {message}")
-        return message
+        while True:
+            message = self.message(deadline)
+            if "method" in message:
+                return message
+            self.answers[message["id"]] = message
 
     def load(self, image):
         """Load a template's bytes; its identity."""

@@ -37,7 +37,7 @@ static void *decode_image(struct rpc_request *request, size_t *bytes)
 	}
 	got = json_b64_decode(image, text, length, &bad);
 	if (got < 0) {
-		free(image);
+		template_image_free(image);
 		rpc_fail_param(request, "data", "template.load: parameter data is not base64: %s "
 			       "at character %zu",
 			       bad == length ? "the length is no multiple of 4" :

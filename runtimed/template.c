@@ -14,6 +14,7 @@
 #include "limits.h"
 #include "log.h"
 #include "template.h"
+#include "template_file.h"
 
 struct template *template_find(struct daemon *daemon, const char *identity)
 {
@@ -64,14 +65,14 @@ struct template *template_load(struct daemon *daemon, void *image, uint64_t byte
 	template->image = image;
 	template->mem_fd = -1;
 	if (svmt_view_open(&template->view, image, bytes, error) || take_name(template, error)) {
-		free(image);
+		template_image_free(image);
 		free(template);
 		return NULL;
 	}
 	svmt_identity(template->view.header, template->identity);
 	same = template_find(daemon, template->identity);
 	if (same) {
-		free(image);
+		template_image_free(image);
 		free(template);
 		return same;
 	}
@@ -90,7 +91,7 @@ void template_unload(struct template *template)
 	template->daemon->template_bytes -= template->view.image_bytes;
 	if (template->mem_fd >= 0)
 		close(template->mem_fd);
-	free(template->image);
+	template_image_free(template->image);
 	free(template);
 }
 

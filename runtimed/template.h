@@ -22,7 +22,7 @@ struct template {
 	unsigned int vms;
 };
 
-/* Takes `image` (from aligned_alloc; `bytes` long) in any case. NULL: `error` is filled. */
+/* Takes `image` (from template_image_memory(); `bytes` long) in any case. NULL: `error` is filled. */
 struct template *template_load(struct daemon *daemon, void *image, uint64_t bytes,
 			       struct svmt_error *error);
 struct template *template_find(struct daemon *daemon, const char *identity);

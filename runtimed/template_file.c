@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "svmt_read.h"
@@ -11,13 +12,32 @@
 
 void *template_image_memory(size_t bytes)
 {
-	return aligned_alloc(SVMT_PAGE_BYTES,
-			     (bytes + SVMT_PAGE_BYTES) / SVMT_PAGE_BYTES * SVMT_PAGE_BYTES);
+	const size_t total = SVMT_PAGE_BYTES +
+		(bytes + SVMT_PAGE_BYTES - 1) / SVMT_PAGE_BYTES * SVMT_PAGE_BYTES;
+	char *at = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	/* It is what guests' memory begins with, and does not belong in a core dump either. */
+	madvise(at, total, MADV_DONTDUMP);
+	memcpy(at, &total, sizeof(total));
+	return at + SVMT_PAGE_BYTES;
+}
+
+void template_image_free(void *image)
+{
+	char *at = (char *)image - SVMT_PAGE_BYTES;
+	size_t total;
+
+	if (!image)
+		return;
+	memcpy(&total, at, sizeof(total));
+	munmap(at, total);
 }
 
 static void *fail(void *image, char text[TEMPLATE_FILE_ERROR_BYTES], const char *why)
 {
-	free(image);
+	template_image_free(image);
 	snprintf(text, TEMPLATE_FILE_ERROR_BYTES, "%s", why);
 	return NULL;
 }

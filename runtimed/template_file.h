@@ -8,9 +8,11 @@
 
 #define TEMPLATE_FILE_ERROR_BYTES 512
 
-/* Page-aligned memory for an image of that size, for free(); or NULL. */
+/* Page-aligned memory for an image of that size, which no core dump has; or NULL. */
 void *template_image_memory(size_t bytes);
-/* All of a regular file from its beginning on, `*bytes` long, for free(); NULL: `text` says why. */
+/* Frees it; NULL is nothing. */
+void template_image_free(void *image);
+/* All of a regular file from its beginning on, `*bytes` long, in such memory; NULL: `text` says why. */
 void *template_file_read(int fd, uint64_t most, size_t *bytes,
 			 char text[TEMPLATE_FILE_ERROR_BYTES]);
 

@@ -551,3 +551,8 @@ vm_case() {
 @test "taps are those that are allowed and exist" {
 	drive_case taps_are_those_that_are_allowed_and_exist
 }
+
+@test "a core dump has nothing of a template or its guest" {
+	command -v gcore >/dev/null || skip "gcore is missing (GDB has it)"
+	control_case a_core_dump_has_nothing_of_a_template_or_its_guest
+}

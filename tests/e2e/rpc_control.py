@@ -96,7 +96,7 @@ def a_paused_vm_stands_still_and_runs_on():
             assert c.call('vcpu.get', vm=vm, vcpu=2)['regs']['rip'] == '0x1000'
             number = c.call('events.subscribe', vm=vm, sample=1000)['subscription']
             assert c.call('vm.resume', vm=vm) == {'vm': vm, 'state': 'running'}
-            assert c.note('exit')['seq'] >= 0
+            assert c.note_of('exit')['seq'] >= 0
             c.call('events.unsubscribe', subscription=number)
         assert c.call('vm.stop', vm=vm)['state'] == 'stopped'
 
@@ -155,7 +155,7 @@ def watchers_hear_of_pause_and_resume():
         c.call('vm.start', vm=vm)
         for move in ('pause', 'resume', 'pause', 'stop'):
             c.call('vm.' + move, vm=vm)
-        states = [watcher.note('vm.state') for _ in range(4)]
+        states = [watcher.note_of('vm.state') for _ in range(4)]
         assert [s['state'] for s in states] == ['paused', 'running', 'paused', 'stopped'], states
         assert [bool(s['end']) for s in states] == [False, False, False, True], states
 
@@ -371,7 +371,7 @@ def several_clients_watch_one_console():
         def text(client, wanted):
             got = ''
             while len(got) < wanted:
-                got += client.note('console.output')['data']
+                got += client.note_of('console.output')['data']
             return got
 
         texts = [text(c, 1000) for c in clients]
@@ -414,22 +414,22 @@ def a_debugger_pauses_the_vm_and_says_why():
         assert c.call('vm.info', vm=vm)['debug'] is None
         c.call('vm.start', vm=vm)
         for _ in range(3):
-            state = c.note('vm.state')
+            state = c.note_of('vm.state')
             while state['state'] != 'paused':
-                state = c.note('vm.state')
+                state = c.note_of('vm.state')
             assert state['debug'] == {'vcpu': 0, 'step': True, 'break': False, 'hardware': []}
             assert c.call('vm.info', vm=vm)['debug'] == state['debug']
             c.call('vm.resume', vm=vm, vcpu=0)
-        state = c.note('vm.state')
+        state = c.note_of('vm.state')
         while state['state'] != 'paused':
-            state = c.note('vm.state')
+            state = c.note_of('vm.state')
         c.call('vcpu.debug', vm=vm, vcpu=0, hardware=[
             {'at': '0xffffffff81000000', 'kind': 'execute'},
             {'at': 0x2000, 'kind': 'write', 'bytes': 8}])
         c.call('vm.resume', vm=vm)
-        state = c.note('vm.state')
+        state = c.note_of('vm.state')
         while state['state'] != 'paused':
-            state = c.note('vm.state')
+            state = c.note_of('vm.state')
         assert state['debug'] == {'vcpu': 0, 'step': False, 'break': False, 'hardware': [0, 1]}
         for bad in ([{'at': 1, 'kind': 'write', 'bytes': 2}], [{'at': 0, 'kind': 'write', 'bytes': 3}],
                     [{'at': 0, 'kind': 'execute', 'bytes': 2}]):
@@ -482,6 +482,31 @@ def page_tables_of_the_guest_are_walked():
         c.call('memory.write', vm=vm, gpa=0x3000, data=base64.b64encode(entry(0xa00083)).decode())
         c.call('vcpu.set', vm=vm, vcpu=0, vmcb={'cr4': 0x20})
         assert walk(c, vm, 0x100) == (0xa00100, 1 << 21, True, False, True)
+
+
+def dump_of(process, where):
+    """A core of the daemon, which runs on."""
+    subprocess.run(['gcore', '-o', os.path.join(where, 'core'), str(process.pid)],
+                   stdin=subprocess.DEVNULL, capture_output=True, timeout=100, check=True)
+    with open(os.path.join(where, 'core.%d' % process.pid), 'rb') as file:
+        return file.read()
+
+
+def a_core_dump_has_nothing_of_a_template_or_its_guest():
+    """All of what is here of it: loaded, loaded and refused, placed in memory, and unloaded."""
+    secret, other, gone = os.urandom(32), os.urandom(32), os.urandom(32)
+    with daemon() as d, tempfile.TemporaryDirectory() as where:
+        c = d.client()
+        identity = c.load(template(secret * 4, name='told-in-the-dump'))
+        broken = base64.b64encode(template(other * 4)[:-1]).decode()
+        assert c.error('template.load', data=broken)['code'] == 4
+        c.call('template.unload', template=c.load(template(gone * 4)))
+        vm = c.call('vm.create', template=identity)['vm']
+        core = dump_of(d.process, where)
+        assert b'told-in-the-dump' in core      # so it is a dump of that daemon
+        found = [core.count(part) for part in (secret, other, gone)]
+        assert found == [0, 0, 0], found
+        c.call('vm.destroy', vm=vm)
 
 if __name__ == '__main__':
     CASES = [name for name, value in list(globals().items())

@@ -158,7 +158,7 @@ FRAME, RECORD = struct.Struct('<BBHIQQII'), struct.Struct('<QQQQQQQII')
 
 def frames_of(client):
     """What came up to vm.state in its order: ('line', message), ('frame', header, records)."""
-    got, data = [], client.buffer
+    got, data = [], client.pending
 
     def more():
         nonlocal data
@@ -176,7 +176,7 @@ def frames_of(client):
             message = json.loads(line)
             got.append(('line', message))
             if message.get('method') == 'vm.state':
-                client.buffer = data
+                client.pending = data
                 return got
             continue
         while len(data) < FRAME.size:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of svmrund's socket share: a writer of small templates that knows nothing of our C
-code (so that both sides check each other), a JSON-RPC client, and a daemon that is started and
-awaited. Python 3 only, no further modules."""
-import base64
+code (so that both sides check each other), the Python module's client, and a daemon that is started
+and awaited. Python 3 only, no further modules."""
 import hashlib
 import json
 import os
@@ -10,8 +9,12 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'python'))
+import svmkit  # noqa: E402
 
 PAGE = 4096
 META, FEATURES, MEMORY, BLOB, VCPU, MSRPM, CPUID, MSRS, EXITS, DEVICES = range(1, 11)
@@ -113,68 +116,30 @@ def seal(sections, version=1):
     return head[:48] + struct.pack('<I', crc) + head[52:] + rest
 
 
-class Client:
-    """Lines to and from the socket. call() keeps notifications that come before the answer."""
+class Client(svmkit.Client):
+    """The Python module's client, and what only tests want: answers as they are, and lines that no
+    client should send."""
 
     def __init__(self, path, limit=20):
-        self.limit = limit
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(path)       # blocking: with a time-out a full backlog is EAGAIN
-        self.socket.settimeout(limit)
-        self.buffer = b''
-        self.notes = []
-        self.ids = 0
+        super().__init__(path, timeout=limit)
 
-    def send(self, data):
-        self.socket.sendall(data)
-
-    def line(self):
-        while b'\n' not in self.buffer:
-            data = self.socket.recv(1 << 20)
-            if not data:
-                raise EOFError('the daemon closed the connection')
-            self.buffer += data
-        line, _, self.buffer = self.buffer.partition(b'\n')
-        return json.loads(line.decode('utf-8', 'strict'))
-
-    def request(self, method, **params):
-        self.ids += 1
-        self.send(json.dumps({'jsonrpc': '2.0', 'id': self.ids, 'method': method,
-                              'params': params}).encode() + b'\n')
-        return self.ids
-
-    def answer(self, ident):
-        while True:
-            message = self.line()
-            if 'method' not in message and message['id'] == ident:
-                return message
-            self.notes.append(message)
+    send = svmkit.Client.send_raw
+    line = svmkit.Client.message
 
     def raw(self, method, **params):
         return self.answer(self.request(method, **params))
-
-    def call(self, method, **params):
-        message = self.raw(method, **params)
-        assert 'result' in message, message
-        return message['result']
 
     def error(self, method, **params):
         message = self.raw(method, **params)
         assert 'error' in message, message
         return message['error']
 
-    def note(self, method):
-        """The next notification of that method; others before it are dropped."""
+    def note_of(self, method):
+        """The params of the next notification of that method; others before it are dropped."""
         while True:
             message = self.notes.pop(0) if self.notes else self.line()
             if message.get('method') == method:
                 return message['params']
-
-    def load(self, image):
-        return self.call('template.load', data=base64.b64encode(image).decode())['template']
-
-    def close(self):
-        self.socket.close()
 
 
 class Daemon:

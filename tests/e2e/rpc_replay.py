@@ -120,7 +120,7 @@ def a_million_events_lose_none_or_say_so():
 
 def read_all(client):
     """All sequence numbers and counts of drops up to vm.state, without parsing every line."""
-    data = bytearray(client.buffer)
+    data = bytearray(client.pending)
     while b'"vm.state"' not in data[-4096:]:
         data += client.socket.recv(1 << 20)
     return ([int(n) for n in re.findall(rb'"seq":(\d+)', data)],

@@ -132,9 +132,9 @@ def ids_come_back_as_they_were_sent():
         for ident in ['1', '-0', '1e3', '12345678901234567890123', '0.10', '"x"', '"\\u00e9\\n"',
                       'null', '""']:
             c.send(b'{"id":%s,"jsonrpc":"2.0","method":"vm.list"}\n' % ident.encode())
-            while b'\n' not in c.buffer:
-                c.buffer += c.socket.recv(4096)
-            line, _, c.buffer = c.buffer.partition(b'\n')
+            while b'\n' not in c.pending:
+                c.pending += c.socket.recv(4096)
+            line, _, c.pending = c.pending.partition(b'\n')
             assert line == b'{"jsonrpc":"2.0","id":%s,"result":{"vms":[]}}' % ident.encode(), line
 
 
@@ -386,7 +386,7 @@ def sigterm_tells_the_clients_and_exits_0():
             c = d.client()
             alive(c)
             d.process.send_signal(number)
-            assert c.note('system.shutdown') == {'reason': number.name}
+            assert c.note_of('system.shutdown') == {'reason': number.name}
             assert d.process.wait(20) == 0 and not os.path.exists(d.path)
 
 
@@ -394,7 +394,7 @@ def system_shutdown_answers_first():
     with daemon() as d:
         c = d.client()
         assert c.call('system.shutdown') == {}
-        assert c.note('system.shutdown') == {'reason': 'system.shutdown'}
+        assert c.note_of('system.shutdown') == {'reason': 'system.shutdown'}
         assert d.process.wait(20) == 0
 
 

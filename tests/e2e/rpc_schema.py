@@ -11,7 +11,8 @@ import sys
 from rpc_lib import Daemon
 
 PROGRAM = os.path.join(os.environ.get('SVMKIT_BUILD', '.'), 'svmrund')
-OF_PATTERN = {'^[0-9a-f]{64}$': '0' * 64, '^0x[0-9a-f]{1,16}$': '0x1f'}
+OF_PATTERN = {'^[0-9a-f]{64}$': '0' * 64, '^0x[0-9a-f]{1,16}$': '0x1f',
+              '^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$': 'a' * 31}
 # Members that only an enum of names could describe; the rule is in the messages and man pages.
 NAMES = {'exits': 'HLT', 'fields': 'rip'}
 
@@ -43,8 +44,10 @@ def valid(schema, name):
     properties = schema.get('properties')
     if properties is None:
         return {'rax': valid(schema['additionalProperties'], name)}
-    return {key: valid(properties[key], key)
-            for key in schema.get('required', list(properties)[:1])}
+    keys = schema.get('required', list(properties)[:1])
+    keys = keys + [key for key in properties if key not in keys]
+    most = max(len(schema.get('required', '1')), schema.get('minProperties', 0))
+    return {key: valid(properties[key], key) for key in keys[:most]}
 
 
 OTHERS = {'null': None, 'boolean': True, 'number': 1.5, 'string': 'no such value\n', 'array': [[]],
@@ -68,7 +71,7 @@ def wrong(schema, name):
         values += ['x' * (schema['maxLength'] + 1)] if 'maxLength' in schema else []
         values += [''] if schema.get('minLength') else []
         if 'pattern' in schema:
-            values += ['', OF_PATTERN[schema['pattern']] + 'X', 'Z']
+            values += ['', OF_PATTERN[schema['pattern']] + 'X', '-Z']
     elif kind == 'array':
         values += [[]] if schema.get('minItems') else []
         if 'maxItems' in schema:

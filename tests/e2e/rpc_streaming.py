@@ -106,8 +106,7 @@ def states_refuse_what_does_not_fit():
         vm = make(c)
         waiting = c.request('vm.wait', vm=vm)
         c.call('vm.destroy', vm=vm)
-        waiting = [n for n in c.notes if n.get('id') == waiting]
-        assert waiting[0]['error']['code'] == 1, waiting
+        assert c.answer(waiting)['error']['code'] == 1
 
 
 def vcpu_get_has_every_register_and_field():
@@ -240,7 +239,7 @@ def unsubscribing_ends_the_hold_and_the_stream():
         vm = make(c, rdi=ENDLESS)
         number = c.call('events.subscribe', vm=vm, mode='lossless')['subscription']
         c.call('vm.start', vm=vm)
-        c.note('exit')
+        c.note_of('exit')
         assert c.call('events.unsubscribe', subscription=number) == {}
         c.notes.clear()
         c.call('vm.info', vm=vm)
@@ -258,7 +257,7 @@ def console_history_is_bounded_and_says_what_it_lost():
         vm = make(c, rsi=100000, rbp=0x30)
         run(c, vm)
         assert c.call('console.attach', vm=vm) == {'vm': vm, 'lost_bytes': 100000 - 65536}
-        text = c.note('console.output')['data']
+        text = c.note_of('console.output')['data']
         whole = ''.join(chr(0x30 + (99999 - n) % 10) for n in range(100000))
         assert text == whole[-65536:]
         assert c.error('console.attach', vm=vm)['code'] == 2
@@ -340,11 +339,11 @@ def sigterm_stops_running_vms_and_says_so():
         c.call('events.subscribe', vm=vm, mode='lossless')
         c.call('vm.start', vm=vm)
         waiting = c.request('vm.wait', vm=vm)
-        c.note('exit')
+        c.note_of('exit')
         d.process.send_signal(signal.SIGTERM)
         assert c.answer(waiting)['result']['end']['reason'] == 'requested'
         assert until_state(c)[-1][1]['state'] == 'stopped'
-        assert c.note('system.shutdown') == {'reason': 'SIGTERM'}
+        assert c.note_of('system.shutdown') == {'reason': 'SIGTERM'}
         assert d.process.wait(20) == 0
 
 

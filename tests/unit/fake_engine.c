@@ -98,6 +98,8 @@ static int fake_map(int vm_fd, struct svmrt_map *map, struct engine_error *error
 			      (off_t)map->offset);
 	if (region->memory == MAP_FAILED)
 		return engine_fail(error, errno, "map", "");
+	/* In place of the module's own pages, which are not mapped into the daemon at all. */
+	madvise(region->memory, map->bytes, MADV_DONTDUMP);
 	region->gpa = map->gpa;
 	region->bytes = map->bytes;
 	region->read_only = map->mode == SVMRT_MAP_RO;
