@@ -490,6 +490,26 @@ static bool mmio_exit(struct svmrt_vcpu *vcpu, u32 reg, enum svmrt_leave *leave)
 	return true;
 }
 
+bool svmrt_apic_write(struct svmrt_vcpu *vcpu, u32 reg, u32 value)
+{
+	struct svmrt_apic *apic = vcpu->apic;
+	struct svmrt_apic_msg message;
+	u64 now_ns = ktime_get_ns();
+	unsigned long flags;
+	u32 effects;
+
+	if (!apic || reg & 0xf || reg >= PAGE_SIZE || !svmrt_lapic_on(&apic->regs) ||
+	    svmrt_lapic_x2(&apic->regs))
+		return false;
+	raw_spin_lock_irqsave(&apic->lock, flags);
+	effects = svmrt_lapic_write(&apic->regs, reg, value, now_ns, &message);
+	if (effects & APIC_DO_TIMER)
+		program(apic, now_ns);
+	raw_spin_unlock_irqrestore(&apic->lock, flags);
+	follow(vcpu, effects, &message);
+	return true;
+}
+
 bool svmrt_apic_exit(struct svmrt_vcpu *vcpu, u64 code, enum svmrt_leave *leave)
 {
 	u64 base = vcpu->apic->regs.base, gpa;

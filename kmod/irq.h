@@ -51,6 +51,8 @@ u32 svmrt_apic_tpr(struct svmrt_vcpu *vcpu);
 void svmrt_apic_set_tpr(struct svmrt_vcpu *vcpu, u32 tpr);
 void svmrt_apic_reset(struct svmrt_vcpu *vcpu);		/* by INIT */
 bool svmrt_apic_exit(struct svmrt_vcpu *vcpu, u64 code, enum svmrt_leave *leave);
+/* The guest's write to a register, which user space decoded. False: no such register, or no xAPIC. */
+bool svmrt_apic_write(struct svmrt_vcpu *vcpu, u32 reg, u32 value);
 /* To all whom it names; the number of APICs that took it. `source` may be NULL. Any context. */
 unsigned int svmrt_apic_send(struct svmrt_vm *vm, struct svmrt_vcpu *source,
 			     const struct svmrt_apic_msg *msg);

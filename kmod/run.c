@@ -25,6 +25,9 @@
 #define CREATE_TRACE_POINTS
 #include "svmrt_trace.h"
 
+#define RFLAGS_STATUS 0x8d5ULL	/* OF, SF, ZF, AF, PF, CF */
+#define RFLAGS_RF BIT_ULL(16)
+
 /*
  * Keep what this VMRUN may clobber: the fields that #VMEXIT writes back (inputs.h). Copied word by
  * word: for so few bytes a call of memcpy costs more than the copy.
@@ -408,7 +411,11 @@ static int take_input(struct svmrt_vcpu *vcpu)
 
 	WRITE_ONCE(run->dirty, 0);
 	vcpu->debug.user_exit = false;
-	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT | SVMRT_DIRTY_INTA))
+	if (dirty & ~(SVMRT_DIRTY_GPR | SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT | SVMRT_DIRTY_INTA |
+		      SVMRT_DIRTY_RFLAGS | SVMRT_DIRTY_CR2 | SVMRT_DIRTY_APIC))
+		return -EINVAL;
+	if (dirty & SVMRT_DIRTY_APIC &&
+	    !svmrt_apic_write(vcpu, READ_ONCE(run->apic_offset), READ_ONCE(run->apic_value)))
 		return -EINVAL;
 	/* An event or another place to go on from ends a HLT. */
 	if (dirty & (SVMRT_DIRTY_RIP | SVMRT_DIRTY_INJECT))
@@ -431,6 +438,12 @@ static int take_input(struct svmrt_vcpu *vcpu)
 		vmcb_set_RAX(vcpu->vmcb, vcpu->gpr[0]);
 		vmcb_set_RSP(vcpu->vmcb, vcpu->gpr[4]);
 	}
+	if (dirty & SVMRT_DIRTY_CR2)
+		vmcb_set_CR2(vcpu->vmcb, READ_ONCE(run->cr2));
+	if (dirty & SVMRT_DIRTY_RFLAGS)
+		vmcb_set_RFLAGS(vcpu->vmcb,
+				(vmcb_get_RFLAGS(vcpu->vmcb) & ~(RFLAGS_STATUS | RFLAGS_RF)) |
+				(READ_ONCE(run->rflags) & RFLAGS_STATUS));
 	if (dirty & SVMRT_DIRTY_RIP) {
 		vmcb_set_RIP(vcpu->vmcb, READ_ONCE(run->rip));
 		vmcb_set_INTERRUPT_SHADOW(vcpu->vmcb, 0);	/* C5 */

@@ -61,6 +61,11 @@ static uint64_t address_of(enum bus_space space, uint64_t address)
 	return space == BUS_PORT ? (uint16_t)address : address;
 }
 
+bool bus_answers(const struct vm *vm, enum bus_space space, uint64_t address)
+{
+	return find(vm, space, address);
+}
+
 static bool fits(const struct bus_range *range, uint64_t address, unsigned int bytes)
 {
 	uint64_t offset = address - range->first;

@@ -8,6 +8,7 @@
 #define SVMRUND_BUS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct device;
@@ -40,6 +41,9 @@ void bus_add(struct vm *vm, struct bus_range *range);
 uint64_t bus_read(struct vm *vm, enum bus_space space, uint64_t address, unsigned int bytes);
 void bus_write(struct vm *vm, enum bus_space space, uint64_t address, unsigned int bytes,
 	       uint64_t value);
+
+/* Whether a device is there. */
+bool bus_answers(const struct vm *vm, enum bus_space space, uint64_t address);
 
 /* Any thread but the loop; and the loop, which must go on taking the console's output meanwhile. */
 void bus_lock(struct vm *vm);

@@ -3,7 +3,6 @@
  * One loop over levels serves all three formats of tables; they differ in how many levels there are,
  * how wide an entry is and how many bits of the address each level takes.
  */
-#include <stdio.h>
 #include "engine.h"
 #include "guest_walk.h"
 #include "vm.h"
@@ -28,9 +27,9 @@ struct format {
 	bool nx;
 };
 
-static struct format format_of(const struct svmk_vmcb *vmcb)
+static struct format format_of(const struct guest_paging *paging)
 {
-	uint64_t cr3 = vmcb_get_CR3(vmcb), cr4 = vmcb_get_CR4(vmcb), efer = vmcb_get_EFER(vmcb);
+	uint64_t cr3 = paging->cr3, cr4 = paging->cr4, efer = paging->efer;
 	struct format format = { .bits = 9, .entry_bytes = 8, .nx = efer & EFER_NXE };
 
 	if (efer & EFER_LMA) {
@@ -71,15 +70,25 @@ static uint64_t frame_of(const struct format *format, uint64_t entry, uint64_t p
 	return entry & ENTRY_ADDRESS & ~(page_bytes - 1);
 }
 
-bool guest_walk(const struct vm *vm, const struct svmk_vmcb *vmcb, uint64_t linear,
-		struct guest_page *page, char text[160])
+/* Those that no processor defines: NX without EFER.NXE, and PS where no page can be. */
+static bool has_reserved(const struct format *format, unsigned int level, uint64_t entry)
 {
-	struct format format = format_of(vmcb);
+	if (format->entry_bytes == 4)
+		return false;
+	if (format->levels == 3 && level == 3)
+		return entry & 0x1e6;
+	return (!format->nx && entry & ENTRY_NX) || (level >= 4 && entry & ENTRY_PS);
+}
+
+bool guest_walk(const struct vm *vm, const struct guest_paging *paging, uint64_t linear,
+		struct guest_page *page, struct guest_gap *gap)
+{
+	struct format format = format_of(paging);
 	uint64_t table = format.table, entry;
 
 	*page = (struct guest_page){ .gpa = linear, .writable = true, .user = true,
 				     .executable = true };
-	if (!(vmcb_get_CR0(vmcb) & CR0_PG)) {
+	if (!(paging->cr0 & CR0_PG)) {
 		page->gpa &= 0xffffffff;
 		return true;
 	}
@@ -92,12 +101,13 @@ bool guest_walk(const struct vm *vm, const struct svmk_vmcb *vmcb, uint64_t line
 		/* The four entries of the highest PAE level have no protection bits. */
 		bool plain = !(format.levels == 3 && level == 3);
 
-		if (!read_entry(vm, &format, at, &entry) || !(entry & ENTRY_P)) {
-			snprintf(text, 160, "linear address 0x%llx: the entry of level %u at 0x%llx is "
-				 "not present", (unsigned long long)linear, level,
-				 (unsigned long long)at);
+		*gap = (struct guest_gap){ .level = level, .entry_gpa = at };
+		gap->unreadable = !read_entry(vm, &format, at, &entry);
+		if (gap->unreadable || !(entry & ENTRY_P))
 			return false;
-		}
+		gap->reserved = has_reserved(&format, level, entry);
+		if (gap->reserved)
+			return false;
 		page->writable &= !plain || entry & ENTRY_W;
 		page->user &= !plain || entry & ENTRY_U;
 		page->executable &= !(plain && format.nx && entry & ENTRY_NX);

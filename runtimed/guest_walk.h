@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * From linear to guest physical addresses, by the page tables that a vCPU's CR0, CR3, CR4 and EFER
- * select (APM volume 2, chapter 5). For debuggers: nothing is marked accessed or dirty, and a page may
- * be read whatever its protection says.
+ * select (APM volume 2, chapter 5). Nothing is marked accessed or dirty; what a page's protection
+ * allows is the caller's to decide.
  */
 #ifndef SVMRUND_GUEST_WALK_H
 #define SVMRUND_GUEST_WALK_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <svmkit/vmcb.h>
 
 struct vm;
+
+struct guest_paging {
+	uint64_t cr0, cr3, cr4, efer;
+};
 
 struct guest_page {
 	uint64_t gpa;
@@ -19,8 +22,16 @@ struct guest_page {
 	bool writable, user, executable;
 };
 
-/* False: `text` says at which level there is nothing. */
-bool guest_walk(const struct vm *vm, const struct svmk_vmcb *vmcb, uint64_t linear,
-		struct guest_page *page, char text[160]);
+/* Where a walk that failed came to. */
+struct guest_gap {
+	unsigned int level;
+	uint64_t entry_gpa;
+	bool unreadable;	/* there is no memory for the entry; else it is not present, or: */
+	bool reserved;		/* reserved bits are set in it */
+};
+
+/* False: *gap is filled. */
+bool guest_walk(const struct vm *vm, const struct guest_paging *paging, uint64_t linear,
+		struct guest_page *page, struct guest_gap *gap);
 
 #endif

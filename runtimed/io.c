@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finishes IOIO exits (APM volume 2, 15.10.2): EXITINFO1 describes the access, EXITINFO2 is the rIP
- * of the next instruction. String instructions are not emulated and end the run with a clear text.
+ * of the next instruction. INS and OUTS go through the emulator, since their other end is memory.
  */
 #include <stdio.h>
 #include <string.h>
 #include "bus.h"
+#include "emu_guest.h"
 #include "io.h"
-#include "vcpu.h"
 
 #define IOIO_IN		(1u << 0)
 #define IOIO_STR	(1u << 2)
@@ -25,6 +25,29 @@ static uint64_t merge_rax(uint64_t rax, uint32_t value, unsigned int bytes)
 	}
 }
 
+static bool refuse(struct vcpu *vcpu, const char *why)
+{
+	const struct svmrt_run_page *run = vcpu->pages.run;
+
+	vcpu->end.reason = VM_END_ERROR;
+	snprintf(vcpu->end.text, sizeof(vcpu->end.text), "%s%s on port 0x%x at RIP 0x%llx: %s",
+		 run->exitinfo1 & IOIO_REP ? "REP " : "", run->exitinfo1 & IOIO_IN ? "INS" : "OUTS",
+		 IOIO_PORT(run->exitinfo1), (unsigned long long)run->rip, why);
+	return false;
+}
+
+static bool handle_string(struct vcpu *vcpu)
+{
+	struct emu emu;
+
+	if (!emu_guest_decode(&emu, vcpu) ||
+	    emu.insn.meta.category != ZYDIS_CATEGORY_IOSTRINGOP)
+		return refuse(vcpu, "the bytes there are not that instruction");
+	if (emu_guest_execute(&emu, vcpu, false))
+		return true;
+	return refuse(vcpu, emu.why ? emu.why : "not emulated");
+}
+
 bool io_handle_exit(struct vcpu *vcpu)
 {
 	struct svmrt_run_page *run = vcpu->pages.run;
@@ -32,15 +55,8 @@ bool io_handle_exit(struct vcpu *vcpu)
 	unsigned int bytes = IOIO_BYTES(info);
 	uint16_t port = IOIO_PORT(info);
 
-	if (info & IOIO_STR || (bytes != 1 && bytes != 2 && bytes != 4)) {
-		vcpu->end.reason = VM_END_ERROR;
-		snprintf(vcpu->end.text, sizeof(vcpu->end.text),
-			 "%s%s on port 0x%x at RIP 0x%llx: svmrund does not emulate string I/O; "
-			 "use IN and OUT, or skip or stop for this exit in the spec",
-			 info & IOIO_REP ? "REP " : "", info & IOIO_IN ? "INS" : "OUTS", port,
-			 (unsigned long long)run->rip);
-		return false;
-	}
+	if (info & IOIO_STR)
+		return handle_string(vcpu);
 	if (info & IOIO_IN)
 		run->gpr[0] = merge_rax(run->gpr[0],
 					(uint32_t)bus_read(vcpu->vm, BUS_PORT, port, bytes), bytes);

@@ -44,6 +44,9 @@ libsvmrund_a_SOURCES = \
 	runtimed/devices/virtio_queue.c runtimed/devices/virtio_queue.h \
 	runtimed/devices/virtio_rng.c runtimed/devices/virtio_rng.h \
 	runtimed/drive.c runtimed/drive.h \
+	runtimed/emu.h runtimed/emu_alu.c runtimed/emu_exchange.c runtimed/emu_execute.c \
+	runtimed/emu_guest.c runtimed/emu_guest.h runtimed/emu_operand.c runtimed/emu_string.c \
+	runtimed/emu_vector.c \
 	runtimed/engine.h runtimed/engine_replay.c runtimed/engine_replay.h \
 	runtimed/engine_svmrt.c \
 	runtimed/event_filter.c runtimed/event_filter.h \
@@ -158,6 +161,15 @@ tests_unit_test_devices_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 tests_unit_test_devices_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_devices_SOURCES = tests/unit/test_devices.c
 tests_unit_test_devices_LDADD = $(svmrund_libs) $(CMOCKA_LIBS)
+
+# Against the processor that runs it.
+check_PROGRAMS += tests/unit/test_emu
+UNIT_TESTS += tests/unit/test_emu
+tests_unit_test_emu_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
+tests_unit_test_emu_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_emu_SOURCES = tests/unit/test_emu.c tests/unit/emu_native.c tests/unit/emu_native.h
+tests_unit_test_emu_LDADD = libsvmrund.a $(ZYDIS_LIBS) $(CMOCKA_LIBS)
+
 tests_unit_test_exits_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
 tests_unit_test_exits_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_exits_SOURCES = tests/unit/test_exits.c

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nested page faults on addresses without memory: decodes the instruction and finishes the plain
- * moves. Reads give all ones, writes (also to ROM) are dropped, as on a PC without a device there.
+ * Nested page faults on addresses without memory: the instruction is emulated. Where no device is,
+ * reads give all ones; writes, also to ROM, are dropped, as on a PC.
  */
 #ifndef SVMRUND_MMIO_H
 #define SVMRUND_MMIO_H

@@ -51,9 +51,10 @@ void rpc_memory_translate(struct rpc_request *request)
 	uint64_t linear = request->args[2].number;
 	struct vcpu *vcpu = rpc_vcpu_of(request);
 	struct vcpu_state state;
+	struct guest_paging paging;
 	struct guest_page page;
+	struct guest_gap gap;
 	cJSON *result;
-	char text[160];
 
 	if (!vcpu)
 		return;
@@ -66,8 +67,14 @@ void rpc_memory_translate(struct rpc_request *request)
 		rpc_fail_engine(request, &error);
 		return;
 	}
-	if (!guest_walk(vcpu->vm, &state.vmcb, linear, &page, text)) {
-		rpc_fail_param(request, "linear", "memory.translate: %s", text);
+	paging = (struct guest_paging){ .cr0 = vmcb_get_CR0(&state.vmcb), .cr3 = vmcb_get_CR3(&state.vmcb),
+					.cr4 = vmcb_get_CR4(&state.vmcb),
+					.efer = vmcb_get_EFER(&state.vmcb) };
+	if (!guest_walk(vcpu->vm, &paging, linear, &page, &gap)) {
+		rpc_fail_param(request, "linear", "memory.translate: linear address 0x%llx: the entry of "
+			       "level %u at 0x%llx %s", (unsigned long long)linear, gap.level,
+			       (unsigned long long)gap.entry_gpa,
+			       gap.reserved ? "has reserved bits set" : "is not present");
 		return;
 	}
 	result = cJSON_CreateObject();

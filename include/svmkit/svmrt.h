@@ -287,6 +287,9 @@ enum svmrt_run_reason {
 #define SVMRT_DIRTY_RIP		2u	/* rip; also ends the interrupt shadow */
 #define SVMRT_DIRTY_INJECT	4u	/* inject */
 #define SVMRT_DIRTY_INTA	8u	/* inta; only after SVMRT_RUN_INTA */
+#define SVMRT_DIRTY_RFLAGS	16u	/* the status flags in rflags; RF is cleared */
+#define SVMRT_DIRTY_CR2		32u	/* cr2 */
+#define SVMRT_DIRTY_APIC	64u	/* apic_value, as the guest's write to the register at apic_offset */
 
 /* First page of the vCPU mapping. Kernel-filled at every return from RUN, by value. */
 struct svmrt_run_page {
@@ -309,10 +312,12 @@ struct svmrt_run_page {
 	__u64 inject;		/* EVENTINJ format; only exceptions (type 3) are taken */
 	__u64 debug;		/* SVMRT_RUN_DEBUG: SVMRT_DEBUG_HIT_* */
 	__u32 inta;		/* vector, 0 .. 255 */
-	__u32 reserved;
+	__u32 apic_offset;	/* multiple of 16, below 4096 */
 	/* BROKEN; INVALID: the rule that the state breaks; RUN fails for want of a page: which */
 	char text[SVMRT_ERROR_BYTES];
 	__u8 inputs[1024];	/* INVALID: bytes 0-0xff and 0x400-0x6ff of the VMCB as VMRUN got it */
+	__u32 apic_value;
+	__u32 reserved;
 };
 
 /* Second page of the mapping: the event ring's header. Records follow from the third page. */

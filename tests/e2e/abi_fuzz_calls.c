@@ -294,8 +294,10 @@ static void write_input(struct fuzz *f, uint8_t *at, size_t bytes)
 		ring->lossless = fuzz_below(f, 3);
 	if (fuzz_chance(f, 50))
 		return;
-	run->dirty = fuzz_chance(f, 90) ? fuzz_below(f, 16) : (uint32_t)fuzz_value(f);
+	run->dirty = fuzz_chance(f, 90) ? fuzz_below(f, 128) : (uint32_t)fuzz_value(f);
 	run->inta = fuzz_below(f, 300);
+	run->apic_offset = fuzz_chance(f, 80) ? fuzz_below(f, 64) * 16 : (uint32_t)fuzz_value(f);
+	run->apic_value = (uint32_t)fuzz_value(f);
 	run->inject = 0x80000300u | fuzz_below(f, 32) | (fuzz_chance(f, 50) ? 0x800 : 0);
 	if (fuzz_chance(f, 10))
 		run->inject = fuzz_value(f);

@@ -11,7 +11,7 @@ import time
 from rpc_lib import Daemon, template
 
 PROGRAM = os.path.join(os.environ.get('SVMKIT_BUILD', '.'), 'tests', 'unit', 'svmrund_fake')
-(STOP, SHUTDOWN, INVALID, BROKEN, SPIN, DEBUG_EXIT, NO_HANDLER, STRING_IO, MOV, ADD,
+(STOP, SHUTDOWN, INVALID, BROKEN, SPIN, DEBUG_EXIT, NO_HANDLER, STRING_IO, MOV, PUSH,
  ENDLESS) = range(11)
 
 
@@ -57,7 +57,7 @@ def every_end_has_its_reason_and_state():
             (NO_HANDLER, 'error', 'failed', 'RDTSC', '0x6e', 'has policy `user`'),
             (STRING_IO, 'error', 'failed', 'IOIO', '0x7b', 'REP OUTS on port 0x3f8'),
             (MOV, 'stop', 'stopped', 'VMMCALL', '0x81', ''),
-            (ADD, 'error', 'failed', 'NPF', '0x400', 'add [bx], ax')]
+            (PUSH, 'error', 'failed', 'NPF', '0x400', 'push [bx]')]
     with daemon() as d:
         c = d.client()
         for end, reason, state, exit_name, code, text in ends:
@@ -70,7 +70,7 @@ def every_end_has_its_reason_and_state():
             assert ('status' in answer['end']) == (end == DEBUG_EXIT)
             if end == DEBUG_EXIT:
                 assert answer['end']['status'] == 0x42, answer
-            if end == ADD:
+            if end == PUSH:
                 assert '0x1000' in answer['end']['text'] and '0xfee00000' in answer['end']['text']
             info = c.call('vm.info', vm=vm)
             assert info['state'] == state and info['end'] == answer['end'], info

@@ -298,7 +298,7 @@ static int end_of_guest(struct fake_vcpu *vcpu)
 	case FAKE_MOV:
 		vcpu->state.gpr[GPR_RDI] = FAKE_STOP;
 		return leave_npf(vcpu, "\x8b\x07", 2);
-	case FAKE_ADD: return leave_npf(vcpu, "\x01\x07", 2);
+	case FAKE_PUSH: return leave_npf(vcpu, "\xff\x37", 2);
 	default: return leave(vcpu, SVMRT_RUN_STOP, SVM_EXIT_CODE_VMMCALL, 0, 0);
 	}
 }

@@ -27,14 +27,28 @@ struct machine {
 	struct svmrt_run_page run;
 };
 
+/* Flat segments, as far as the emulator asks. */
+static int flat_image(int vcpu_fd, struct svmrt_vcpu_image *image)
+{
+	struct svmk_vmcb *vmcb = (struct svmk_vmcb *)(uintptr_t)image->vmcb;
+
+	(void)vcpu_fd;
+	memset(vmcb, 0, sizeof(*vmcb));
+	vmcb_set_DS_LIMIT(vmcb, 0xffffffff);
+	vmcb_set_DS_ATTRIB(vmcb, 0xc93);
+	return 0;
+}
+
 static int set_up(void **state)
 {
+	static const struct engine engine = { .image = flat_image };
 	static struct machine machine;
 	struct machine *m = &machine;
 
 	memset(m, 0, sizeof(*m));
 	uv_loop_init(&m->daemon.loop);
 	uv_async_init(&m->daemon.loop, &m->daemon.wake, NULL);
+	m->daemon.engine = &engine;
 	m->vm.daemon = &m->daemon;
 	m->vcpu.vm = &m->vm;
 	m->vcpu.pages.run = &m->run;
@@ -198,7 +212,27 @@ static void the_debug_exit_port_ends_the_run(void **state)
 	assert_int_equal(m->vcpu.end.status, 0x12345678);
 }
 
-static void string_io_ends_the_run_and_says_where(void **state)
+static void string_io_sends_what_memory_has(void **state)
+{
+	struct machine *m = *state;
+
+	/* No memory here: ones. */
+	memcpy(m->run.insn, "\xf3\x6e", 2);		/* rep outsb */
+	m->run.insn_bytes = 2;
+	m->run.exitinfo1 = OUT(0x3f8, 1) | 4 | 8;
+	m->run.rip = 0x7c12;
+	m->run.cr0 = 0x11;
+	m->run.efer = 1 << 10;
+	m->run.cs_attrib = 0x29b;
+	m->run.gpr[1] = 3;
+	m->run.gpr[2] = 0x3f8;
+	m->run.gpr[6] = 0x1000;
+	assert_true(io_handle_exit(&m->vcpu));
+	assert_int_equal(m->vm.console.pending_bytes, 3);
+	assert_true(m->run.rip == 0x7c14 && m->run.gpr[1] == 0 && m->run.gpr[6] == 0x1003);
+}
+
+static void string_io_without_its_bytes_ends_the_run(void **state)
 {
 	struct machine *m = *state;
 
@@ -275,7 +309,8 @@ static void refused(struct machine *m, const char *bytes, uint8_t length, uint64
 {
 	assert_false(touch(m, bytes, length, info1, 'l'));
 	assert_int_equal(m->vcpu.end.reason, VM_END_ERROR);
-	assert_non_null(strstr(m->vcpu.end.text, text));
+	if (!strstr(m->vcpu.end.text, text))
+		fail_msg("%s", m->vcpu.end.text);
 	assert_non_null(strstr(m->vcpu.end.text, "at RIP 0x1000, GPA 0xfee00030"));
 	assert_int_equal(m->run.dirty, 0);
 }
@@ -284,15 +319,53 @@ static void other_accesses_end_the_run_and_name_the_instruction(void **state)
 {
 	struct machine *m = *state;
 
-	refused(m, "\x01\x07", 2, 6, "add [rdi], eax");
-	refused(m, "\x8b\x07", 2, 6, "mov eax, [rdi]");	/* a write, but not by this operand */
 	refused(m, "\xff\x37", 2, 4, "push [rdi]");
 	refused(m, "\x8c\x1f", 2, 6, "mov [rdi], ds");
-	refused(m, "\xf3\xa4", 2, 6, "rep movsb");
+	refused(m, "\xd1\x27", 2, 6, "shl dword ptr [rdi], 0x01");
+	refused(m, "\xc5\xf8\x10\x07", 4, 4, "vmovups xmm0, [rdi]");
 	refused(m, "\x8b\x07", 2, 4 | 1 << 4, "instruction fetch");
 	refused(m, "\x8b\x07", 2, 4 | 1ULL << 33, "page tables");
 	refused(m, "\x48\x8b", 2, 4, "48 8b");
 	refused(m, "", 0, 4, "could not be fetched");
+	m->run.exitintinfo = 1ULL << 31;
+	refused(m, "\x8b\x07", 2, 4, "delivery");
+	m->run.exitintinfo = 0;
+}
+
+/* Nobody there: ones are read, and what would be written is dropped. */
+static void updates_tell_flags_and_registers(void **state)
+{
+	struct machine *m = *state;
+
+	m->run.rflags = 0x10002;
+	memset(m->run.gpr, 0, sizeof(m->run.gpr));
+	m->run.gpr[0] = 1;
+	m->run.gpr[7] = 0xfee00030;
+	assert_true(touch(m, "\x01\x07", 2, 6, 'l'));		/* add [rdi], eax */
+	assert_int_equal(m->run.dirty, SVMRT_DIRTY_RFLAGS | SVMRT_DIRTY_RIP);
+	assert_int_equal(m->run.rflags & 0x8d5, 0x55);		/* CF PF AF ZF */
+	assert_true(touch(m, "\x87\x07", 2, 6, 'l'));		/* xchg [rdi], eax */
+	assert_true(m->run.gpr[0] == 0xffffffff && m->run.dirty & SVMRT_DIRTY_GPR);
+}
+
+/* Without paging; what is behind the page's end is asked for apart. */
+static void strings_go_on_where_they_were_left(void **state)
+{
+	struct machine *m = *state;
+
+	m->run.rflags = 2;
+	m->run.gpr[1] = 3;
+	m->run.gpr[7] = 0xfee00ffe;
+	assert_true(touch(m, "\xf3\x48\xaf", 3, 4, 'l'));	/* repe scasq, RAX of ones */
+	assert_true(m->run.gpr[1] == 2 && m->run.gpr[7] == 0xfee01006);
+	m->run.gpr[0] = ~0ULL;
+	m->run.gpr[1] = 3;
+	atomic_store(&m->vcpu.pause, true);
+	assert_true(touch(m, "\xf3\x48\xaf", 3, 4, 'l'));
+	assert_true(m->run.gpr[1] == 2 && !(m->run.dirty & SVMRT_DIRTY_RIP));
+	atomic_store(&m->vcpu.pause, false);
+	assert_true(touch(m, "\xf3\x48\xaf", 3, 4, 'l'));
+	assert_true(m->run.gpr[1] == 0 && m->run.dirty & SVMRT_DIRTY_RIP);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -308,9 +381,12 @@ int main(void)
 		CASE(input_that_does_not_fit_is_refused_whole),
 		CASE(a_wide_read_takes_each_byte_from_its_port),
 		CASE(the_debug_exit_port_ends_the_run),
-		CASE(string_io_ends_the_run_and_says_where),
+		CASE(string_io_sends_what_memory_has),
+		CASE(string_io_without_its_bytes_ends_the_run),
 		CASE(moves_read_all_ones_and_drop_writes),
 		CASE(other_accesses_end_the_run_and_name_the_instruction),
+		CASE(updates_tell_flags_and_registers),
+		CASE(strings_go_on_where_they_were_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
