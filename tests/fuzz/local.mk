@@ -18,11 +18,13 @@ CLEANFILES += fuzz_decompile fuzz_spec fuzz_svmt
 CLEAN_DIRS += fuzz-corpus
 
 .PHONY: fuzz fuzz-check
-fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_image fuzz_spec fuzz_svmt fuzz_rpc fuzz_devices fuzz_svmlog fuzz_gdb
+fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_image fuzz_spec fuzz_svmt fuzz_rpc fuzz_devices fuzz_svmlog fuzz_gdb fuzz_emu
 
 # What talks to strangers: the daemon's clients, recordings, and svmctl's debugger.
-EXTRA_DIST += tests/fuzz/fuzz_devices.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_svmlog.c tests/fuzz/fuzz_gdb.c
-CLEANFILES += fuzz_devices fuzz_rpc fuzz_svmlog fuzz_gdb
+EXTRA_DIST += tests/fuzz/fuzz_emu.c tests/fuzz/fuzz_devices.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_svmlog.c tests/fuzz/fuzz_gdb.c
+CLEANFILES += fuzz_emu fuzz_devices fuzz_rpc fuzz_svmlog fuzz_gdb
+FUZZ_EMU_FILES = runtimed/emu_alu.c runtimed/emu_exchange.c runtimed/emu_execute.c \
+	runtimed/emu_operand.c runtimed/emu_string.c runtimed/emu_vector.c
 FUZZ_RPC_FILES = $(libsvmrund_a_SOURCES) $(libsvmkit_common_a_SOURCES) tests/unit/fake_engine.c
 FUZZ_GDB_FILES = ctl/gdb_packet.c ctl/gdb_regs.c ctl/gdb_server.c lib/json_out.c
 
@@ -35,6 +37,10 @@ fuzz_devices: tests/fuzz/fuzz_devices.c $(FUZZ_RPC_FILES)
 	$(AM_V_CCLD)$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(libsvmrund_a_CPPFLAGS) -I$(top_srcdir)/tests/unit \
 		$(CPPFLAGS) -o $@ $(filter %.c,$^) $(UV_LIBS) $(CJSON_LIBS) $(MD_LIBS) $(ZYDIS_LIBS) \
 		$(SYSTEMD_LIBS) -lpthread
+
+fuzz_emu: tests/fuzz/fuzz_emu.c $(FUZZ_EMU_FILES)
+	$(AM_V_CCLD)$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(libsvmrund_a_CPPFLAGS) $(CPPFLAGS) -o $@ \
+		$(filter %.c,$^) $(ZYDIS_LIBS)
 
 fuzz_svmlog: tests/fuzz/fuzz_svmlog.c $(libsvmkit_common_a_SOURCES)
 	$(AM_V_CCLD)$(FUZZ_LINK)
@@ -110,3 +116,7 @@ fuzz-check: fuzz svmc
 	./fuzz_gdb -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=4096 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/gdb \
 		$(srcdir)/tests/fuzz/corpus/gdb
+	mkdir -p fuzz-corpus/emu
+	./fuzz_emu -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=256 \
+		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/emu \
+		$(srcdir)/tests/fuzz/corpus/emu
