@@ -161,10 +161,11 @@ static bool in_apic(const struct vcpu *vcpu, uint64_t gpa, struct svmrt_lapic_st
 {
 	const struct engine *engine = vcpu->vm->daemon->engine;
 
+	if (!engine || !engine->lapic || !vcpu->vm->template ||
+	    !svmt_chipset(&vcpu->vm->template->view) || bus_answers(vcpu->vm, BUS_MEMORY, gpa))
+		return false;
 	memset(state, 0, sizeof(*state));
-	return engine && engine->lapic && vcpu->vm->template &&
-		svmt_chipset(&vcpu->vm->template->view) &&
-		!bus_answers(vcpu->vm, BUS_MEMORY, gpa) && !engine->lapic(vcpu->fd, state) &&
+	return !engine->lapic(vcpu->fd, state) &&
 		(state->base & (APIC_ENABLED | APIC_X2)) == APIC_ENABLED &&
 		(gpa ^ state->base) >> 12 == 0;
 }
@@ -387,6 +388,40 @@ static ZydisMachineMode machine_mode(const struct svmrt_run_page *run)
 	return run->cr0 & CR0_PE ? ZYDIS_MACHINE_MODE_LEGACY_16 : ZYDIS_MACHINE_MODE_REAL_16;
 }
 
+/*
+ * A driver uses its device by few instructions again and again, and decoding is most of what one
+ * costs here. A vCPU's exits are all finished on one thread.
+ */
+#define KNOWN_INSTRUCTIONS 16
+
+static bool decode(struct emu *emu, const uint8_t *bytes, unsigned int count)
+{
+	static _Thread_local struct {
+		ZydisMachineMode mode;
+		unsigned int count;		/* 0: nothing is known */
+		uint8_t bytes[15];
+		ZydisDecodedInstruction insn;
+		ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+	} known[KNOWN_INSTRUCTIONS], *at;
+
+	at = &known[(emu->rip ^ emu->rip >> 4) % KNOWN_INSTRUCTIONS];
+	if (count && at->count == count && at->mode == emu->mode && !memcmp(at->bytes, bytes, count)) {
+		emu->insn = at->insn;
+		memcpy(emu->operands, at->operands,
+		       at->insn.operand_count * sizeof(at->operands[0]));
+		return true;
+	}
+	at->count = 0;
+	if (!emu_decode(emu, bytes, count))
+		return false;
+	at->mode = emu->mode;
+	at->count = count;
+	memcpy(at->bytes, bytes, count);
+	at->insn = emu->insn;
+	memcpy(at->operands, emu->operands, sizeof(at->operands));
+	return true;
+}
+
 bool emu_guest_decode(struct emu *emu, struct vcpu *vcpu)
 {
 	struct svmrt_run_page *run = vcpu->pages.run;
@@ -400,7 +435,7 @@ bool emu_guest_decode(struct emu *emu, struct vcpu *vcpu)
 	emu->check_alignment = run->cr0 & CR0_AM && run->cpl == 3;
 	emu->segments_loaded = false;
 	emu->why = NULL;
-	return emu_decode(emu, run->insn, run->insn_bytes < 15 ? run->insn_bytes : 15);
+	return decode(emu, run->insn, run->insn_bytes < 15 ? run->insn_bytes : 15);
 }
 
 static void give_back(const struct emu *emu, struct svmrt_run_page *run)
