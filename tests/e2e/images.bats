@@ -46,6 +46,11 @@ spec() {
 	"$svmctl" test test.yaml
 }
 
+@test "the Multiboot example finds the ACPI tables and switches its power off as they say" {
+	"$SVMKIT_SRC/tools/guest-images" --only multiboot.elf guest
+	"$svmctl" test -D guest="$PWD/guest" "$SVMKIT_SRC/specs/multiboot.yaml"
+}
+
 @test "Debian's kernel unpacks itself and tells of our memory map and command line" {
 	kernel=$(find /boot -maxdepth 1 -name 'vmlinuz-*-amd64' | sort | tail -n 1)
 	if [ -z "$kernel" ]; then
