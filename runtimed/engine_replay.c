@@ -42,6 +42,7 @@ struct replay_vcpu {
 	_Atomic bool kicked;
 	_Atomic uint64_t seq;		/* the next number; stats() of the loop reads it */
 	_Atomic uint64_t dropped;
+	_Atomic uint64_t exits[SVMRT_SLOTS];	/* of what was told; written by its thread alone */
 };
 
 struct replay_vm {
@@ -203,6 +204,16 @@ static void advance(struct replay_vcpu *vcpu)
 	vcpu->chunk++;
 }
 
+static void count_exit(struct replay_vcpu *vcpu, uint32_t code)
+{
+	const int slot = svmrt_exit_slot((__u64)(__s64)(__s32)code);
+
+	if (slot >= 0)
+		atomic_store_explicit(&vcpu->exits[slot],
+			atomic_load_explicit(&vcpu->exits[slot], memory_order_relaxed) + 1,
+			memory_order_relaxed);
+}
+
 /* As the module does it. False: the ring is full and lossless. */
 static bool put_event(struct replay_vcpu *vcpu, const struct svmrt_event *event)
 {
@@ -219,6 +230,7 @@ static bool put_event(struct replay_vcpu *vcpu, const struct svmrt_event *event)
 		ring->dropped++;
 		atomic_fetch_add(&vcpu->dropped, 1);
 	}
+	count_exit(vcpu, event->code);
 	atomic_store(&vcpu->seq, event->seq + 1);
 	return true;
 }
@@ -292,6 +304,9 @@ static int replay_stats(int vcpu_fd, struct svmrt_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	stats->events = atomic_load(&by_fd[vcpu_fd]->seq);
 	stats->events_dropped = atomic_load(&by_fd[vcpu_fd]->dropped);
+	for (unsigned int slot = 0; slot < SVMRT_SLOTS; slot++)
+		stats->exits[slot] = atomic_load_explicit(&by_fd[vcpu_fd]->exits[slot],
+							  memory_order_relaxed);
 	return 0;
 }
 

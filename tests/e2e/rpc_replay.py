@@ -116,6 +116,8 @@ def a_million_events_lose_none_or_say_so():
             numbers, dropped = told[0]
             assert numbers == list(range(MILLION)) and not dropped
             check_account(slow)
+            exits = other.call('stats.get', vm=1)['vcpus'][0]['exits']
+            assert sum(exits.values()) == MILLION, exits
 
 
 def read_all(client):
