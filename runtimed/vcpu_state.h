@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Registers of a vCPU that has no thread, or whose thread is parked. Loop thread only. */
+/*
+ * Registers of a vCPU that is not in RUN: for the loop while it has no thread or its thread is parked,
+ * and for that thread itself.
+ */
 #ifndef SVMRUND_VCPU_STATE_H
 #define SVMRUND_VCPU_STATE_H
 
