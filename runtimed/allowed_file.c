@@ -3,6 +3,7 @@
  * openat2(2) with RESOLVE_BENEATH does the work: no "..", no absolute link and no link of procfs
  * leads out of a directory, and nothing can be changed between a check and the use.
  */
+#include <config.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -18,7 +18,7 @@ CLEANFILES += fuzz_decompile fuzz_spec fuzz_svmt
 CLEAN_DIRS += fuzz-corpus
 
 .PHONY: fuzz fuzz-check
-fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_image fuzz_spec fuzz_svmt fuzz_rpc fuzz_devices fuzz_svmlog fuzz_gdb fuzz_emu
+fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_image fuzz_spec fuzz_svmt fuzz_rpc fuzz_devices fuzz_svmlog fuzz_gdb fuzz_emu fuzz_virtio
 
 # What talks to strangers: the daemon's clients, recordings, and svmctl's debugger.
 EXTRA_DIST += tests/fuzz/fuzz_emu.c tests/fuzz/fuzz_devices.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_svmlog.c tests/fuzz/fuzz_gdb.c
@@ -41,6 +41,15 @@ fuzz_devices: tests/fuzz/fuzz_devices.c $(FUZZ_RPC_FILES)
 fuzz_emu: tests/fuzz/fuzz_emu.c $(FUZZ_EMU_FILES)
 	$(AM_V_CCLD)$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(libsvmrund_a_CPPFLAGS) $(CPPFLAGS) -o $@ \
 		$(filter %.c,$^) $(ZYDIS_LIBS)
+
+EXTRA_DIST += tests/fuzz/fuzz_virtio.c
+CLEANFILES += fuzz_virtio
+FUZZ_VIRTIO_FILES = $(libsvmrund_a_SOURCES) $(libsvmkit_common_a_SOURCES) tests/unit/virtio_bench.c
+
+fuzz_virtio: tests/fuzz/fuzz_virtio.c $(FUZZ_VIRTIO_FILES)
+	$(AM_V_CCLD)$(FUZZ_CC) $(FUZZ_CFLAGS) -I. $(libsvmrund_a_CPPFLAGS) -I$(top_srcdir)/tests/unit \
+		$(CPPFLAGS) -o $@ $(filter %.c,$^) $(UV_LIBS) $(CJSON_LIBS) $(MD_LIBS) $(ZYDIS_LIBS) \
+		$(SYSTEMD_LIBS) -lpthread
 
 fuzz_svmlog: tests/fuzz/fuzz_svmlog.c $(libsvmkit_common_a_SOURCES)
 	$(AM_V_CCLD)$(FUZZ_LINK)
@@ -120,3 +129,8 @@ fuzz-check: fuzz svmc
 	./fuzz_emu -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=256 \
 		-timeout=5 -rss_limit_mb=1024 -close_fd_mask=1 -print_final_stats=1 fuzz-corpus/emu \
 		$(srcdir)/tests/fuzz/corpus/emu
+
+	mkdir -p fuzz-corpus/virtio
+	./fuzz_virtio -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -max_len=2048 \
+		-timeout=10 -rss_limit_mb=1024 -close_fd_mask=3 -print_final_stats=1 \
+		fuzz-corpus/virtio $(srcdir)/tests/fuzz/corpus/virtio

@@ -24,7 +24,7 @@ struct bench {
 	struct svmt_region regions[2];
 	struct svmt_header header;
 	struct svmt_device row;			/* of the device; a drive's or link's name is `name` */
-	uint8_t names[2][SVMT_PAGE_BYTES];	/* page 1 of the pool */
+	_Alignas(SVMT_PAGE_BYTES) uint8_t names[2][SVMT_PAGE_BYTES];	/* page 1 of the pool */
 	struct irq_sink sink;
 	bool line;				/* the device's interrupt */
 	void (*on_access)(struct bench *bench, uint64_t gpa, bool write);	/* or NULL */
