@@ -53,7 +53,7 @@ again() {
 	rsdp 0xe0000
 	sci 9
 	pm1 event 0x600 control 0x604 timer 0x608
-	boot flags 0x5 flags 0x1475
+	boot flags 0x5 flags 0x1435
 	reset space 1 bits 8 port 0xcf9 value 0x6
 	lapic 0xfee00000 flags 0x1
 	processor 0 apic 0 flags 1
