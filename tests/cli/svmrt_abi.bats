@@ -27,7 +27,7 @@ setup() {
 	names=$(grep -oE '^#define SVMRT_[A-Z_]+[[:space:]]+_IO[WR]*\(' "$header" | grep -oE 'SVMRT_[A-Z_]+')
 	[ "$(echo "$names" | wc -l)" -ge 14 ]
 	constants=$(grep -oE '^	SVMRT_(RUN|DO|EVENT|RING|DIRTY)_[A-Z_]+ = ' "$header" | tr -d '	 =')
-	bits=$(grep -oE '^#define SVMRT_(DIRTY|MEM)_[A-Z_]+' "$header" | grep -oE 'SVMRT_[A-Z_]+')
+	bits=$(grep -oE '^#define SVMRT_(DIRTY|MEM)_[A-Z0-9_]+' "$header" | grep -oE 'SVMRT_[A-Z0-9_]+')
 	structs=$(grep -oE '^struct svmrt_[a-z_]+ \{' "$header" | grep -oE 'svmrt_[a-z_]+')
 	[ -n "$constants" ] && [ -n "$bits" ] && [ -n "$structs" ]
 	for name in $names $constants $bits $structs; do

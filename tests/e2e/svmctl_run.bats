@@ -203,7 +203,7 @@ say_x='mov $0x3f8, %edx; mov $120, %al; out %al, %dx'
 }
 
 @test "test compares real guests, and shows what differs" {
-	run -0 timeout 60 "$svmctl" test "$SVMKIT_SRC/specs"
+	run -0 timeout 60 "$svmctl" test "$SVMKIT_SRC/specs/hello.yaml" "$SVMKIT_SRC/specs/tour.yaml"
 	guest "$say_x; mov \$0x43, %eax; vmmcall" 'expect: { exit: VMMCALL, regs: { rax: 0x42 }, serial: "y" }'
 	run -1 timeout 60 "$svmctl" test guest.yaml
 	[[ $output == *'what: "regs.rax"'*'expected: "0x42"'*'actual: "0x43"'*'console_tail: "x"'* ]]

@@ -24,8 +24,8 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, '..', '..')
 sys.path.insert(0, os.path.join(TOP, 'tests', 'e2e'))
-import rpc_lib  # noqa: E402
-from rpc_lib import Daemon, template  # noqa: E402
+from rpc_lib import Client, Daemon, template  # noqa: E402
+from svmkit import RpcError  # noqa: E402
 
 BUILD = os.environ.get('SVMKIT_BUILD', os.path.join(TOP, 'build', 'gcc'))
 SVMC = os.path.join(BUILD, 'svmc')
@@ -68,15 +68,6 @@ HOLDS = {
     'signal storm': 'the step works; SIGHUP reads the configuration again each time',
     'lab killed': 'svmctl says that the connection was lost and fails; the next `svmlab up` works',
 }
-
-
-class Client(rpc_lib.Client):
-    """One that takes an error without an id as the answer to what it asked last."""
-
-    def line(self):
-        message = super().line()
-        assert 'error' not in message or message['id'] is not None, message
-        return message
 
 
 class Faults:
@@ -365,7 +356,7 @@ def one_allocation_fails(scene, number):
     scene.faults.set('allocation', number)
     try:
         scene.act()
-    except (AssertionError, EOFError, OSError) as error:
+    except (AssertionError, RpcError, EOFError, OSError) as error:
         if scene.ended():
             assert 'out of memory' in scene.daemon.text(), (number, scene.daemon.text())
             assert scene.daemon.process.returncode in (-signal.SIGABRT, 1), scene.daemon.process.returncode
@@ -424,7 +415,7 @@ def replaced(scene):
                     identity = scene.load()
                     scene.client.call('template.unload', template=identity)
                     loaded += 1
-                except AssertionError as error:
+                except RpcError as error:
                     assert 'emplate' in str(error), error
                     rejected += 1
         assert loaded, rejected
