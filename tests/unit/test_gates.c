@@ -277,11 +277,11 @@ static void walk(void)
 		for (insn = 0; insn < INSNS; insn++)
 			for (arrival = 0; arrival < ARRIVALS; arrival++)
 				for (luck = 0; luck < LUCKS; luck++) {
-					if (!possible(from, insn, arrival))
+					if (!possible(from, (enum insn)insn, (enum arrival)arrival))
 						continue;
 					w = from;
-					arrive(&w, arrival);
-					enter(&w, insn, luck);
+					arrive(&w, (enum arrival)arrival);
+					enter(&w, (enum insn)insn, (enum luck)luck);
 					if (insn == EXITS)	/* user space may lower it */
 						w.tpr = 0;
 					n = number(w);
