@@ -54,20 +54,15 @@ static void say_stop(struct gdb_server *server)
 	}
 }
 
-static void put_register(struct gdb_server *server, unsigned int number, uint64_t value)
+static void put_register(struct gdb_server *server, unsigned int number,
+			 const struct gdb_value *value)
 {
-	static const char unknown[] = "xxxxxxxxxxxxxxxxxxxx";
-	const struct gdb_register *reg = &gdb_registers[number];
-
-	if (reg->source == GDB_NOWHERE)
-		json_out_bytes(&server->reply, unknown, 2 * reg->bytes);
-	else
-		gdb_put_hex(&server->reply, &value, reg->bytes);	/* little endian, as here */
+	gdb_put_hex(&server->reply, value->bytes, gdb_registers[number].bytes);
 }
 
 static void read_registers(struct gdb_server *server, const char *args)
 {
-	uint64_t values[GDB_REGISTERS];
+	struct gdb_value values[GDB_REGISTERS];
 
 	(void)args;
 	if (!server->target->read_registers(server->data, server->vcpu, values)) {
@@ -75,24 +70,24 @@ static void read_registers(struct gdb_server *server, const char *args)
 		return;
 	}
 	for (unsigned int i = 0; i < GDB_REGISTERS; i++)
-		put_register(server, i, values[i]);
+		put_register(server, i, &values[i]);
 }
 
 static void write_registers(struct gdb_server *server, const char *args)
 {
-	uint64_t before[GDB_REGISTERS];
+	struct gdb_value before[GDB_REGISTERS];
 	size_t left = strlen(args);
 	bool good = server->target->read_registers(server->data, server->vcpu, before);
 
 	for (unsigned int i = 0; good && i < GDB_REGISTERS; i++) {
 		const struct gdb_register *reg = &gdb_registers[i];
-		uint64_t value = 0;
+		struct gdb_value value = { { 0 } };
 
 		if (left < 2 * reg->bytes)
 			break;
-		if (reg->source != GDB_NOWHERE && gdb_take_hex(args, &value, reg->bytes) &&
-		    value != before[i])
-			good = server->target->write_register(server->data, server->vcpu, i, value);
+		if (gdb_take_hex(args, value.bytes, reg->bytes) &&
+		    memcmp(&value, &before[i], sizeof(value)))
+			good = server->target->write_register(server->data, server->vcpu, i, &value);
 		args += 2 * reg->bytes;
 		left -= 2 * reg->bytes;
 	}
@@ -101,26 +96,28 @@ static void write_registers(struct gdb_server *server, const char *args)
 
 static void read_register(struct gdb_server *server, const char *args)
 {
-	uint64_t number, values[GDB_REGISTERS];
+	struct gdb_value values[GDB_REGISTERS];
+	uint64_t number;
 
 	if (!gdb_take_number(&args, &number) || *args || number >= GDB_REGISTERS)
 		say_result(server, false, EINVAL);
 	else if (!server->target->read_registers(server->data, server->vcpu, values))
 		say_result(server, false, EIO);
 	else
-		put_register(server, (unsigned int)number, values[number]);
+		put_register(server, (unsigned int)number, &values[number]);
 }
 
 static void write_register(struct gdb_server *server, const char *args)
 {
-	uint64_t number, value = 0;
+	struct gdb_value value = { { 0 } };
+	uint64_t number;
 	bool good = gdb_take_number(&args, &number) && *args++ == '=' && number < GDB_REGISTERS &&
-		gdb_registers[number].source != GDB_NOWHERE &&
 		strlen(args) == 2 * gdb_registers[number].bytes &&
-		gdb_take_hex(args, &value, gdb_registers[number].bytes);
+		gdb_take_hex(args, value.bytes, gdb_registers[number].bytes);
 
 	say_result(server, good && server->target->write_register(server->data, server->vcpu,
-								   (unsigned int)number, value), EINVAL);
+								   (unsigned int)number, &value),
+		   EINVAL);
 }
 
 /* ADDRESS,LENGTH and what must follow it. */

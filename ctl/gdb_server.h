@@ -27,8 +27,10 @@ struct gdb_stop {
 /* `data` is the target's own. Functions that return bool: false, it cannot be done. */
 struct gdb_target {
 	unsigned int vcpus;
-	bool (*read_registers)(void *data, unsigned int vcpu, uint64_t values[GDB_REGISTERS]);
-	bool (*write_register)(void *data, unsigned int vcpu, unsigned int number, uint64_t value);
+	bool (*read_registers)(void *data, unsigned int vcpu,
+			       struct gdb_value values[GDB_REGISTERS]);
+	bool (*write_register)(void *data, unsigned int vcpu, unsigned int number,
+			       const struct gdb_value *value);
 	/* Linear addresses of that vCPU; the number of bytes from the first one on that could be. */
 	size_t (*read_memory)(void *data, unsigned int vcpu, uint64_t at, void *to, size_t bytes);
 	size_t (*write_memory)(void *data, unsigned int vcpu, uint64_t at, const void *from,

@@ -85,32 +85,82 @@ static const cJSON *registers_of(struct gdb_vm *vm, unsigned int vcpu)
 	return vm->cached;
 }
 
-static bool read_registers(void *data, unsigned int vcpu, uint64_t values[GDB_REGISTERS])
+/* The FXSAVE area of a vcpu.get. */
+static bool fxsave_of(const cJSON *state, uint8_t area[GDB_FXSAVE_BYTES + 3])
+{
+	const char *text = cJSON_GetStringValue(json_member(state, "fxsave"));
+	size_t bad;
+
+	return text && strlen(text) == JSON_B64_CHARS(GDB_FXSAVE_BYTES) &&
+		json_b64_decode(area, text, strlen(text), &bad) == GDB_FXSAVE_BYTES;
+}
+
+static bool is_in_fxsave(const struct gdb_register *reg)
+{
+	return reg->source == GDB_FXSAVE || reg->source == GDB_FTAG;
+}
+
+static const char *group_of(const struct gdb_register *reg)
+{
+	return reg->source == GDB_REGS ? "regs" : "vmcb";
+}
+
+static bool read_registers(void *data, unsigned int vcpu, struct gdb_value values[GDB_REGISTERS])
 {
 	const cJSON *state = registers_of(data, vcpu);
+	uint8_t area[GDB_FXSAVE_BYTES + 3];
 
-	if (!state)
+	if (!state || !fxsave_of(state, area))
 		return false;
 	for (unsigned int i = 0; i < GDB_REGISTERS; i++) {
 		const struct gdb_register *reg = &gdb_registers[i];
+		uint64_t value;
 
-		values[i] = 0;
-		if (reg->source != GDB_NOWHERE &&
-		    !json_hex(json_member(state, reg->source == GDB_REGS ? "regs" : "vmcb"), reg->key,
-			      &values[i]))
+		if (is_in_fxsave(reg)) {
+			gdb_fxsave_get(reg, area, &values[i]);
+			continue;
+		}
+		if (!json_hex(json_member(state, group_of(reg)), reg->key, &value))
 			return false;
+		memset(&values[i], 0, sizeof(values[i]));
+		memcpy(values[i].bytes, &value, reg->bytes);	/* little endian, as here */
 	}
 	return true;
 }
 
-static bool write_register(void *data, unsigned int vcpu, unsigned int number, uint64_t value)
+/* The whole area with one register changed. */
+static bool add_fxsave(struct gdb_vm *vm, unsigned int vcpu, const struct gdb_register *reg,
+		       const struct gdb_value *value, cJSON *params)
+{
+	const cJSON *state = registers_of(vm, vcpu);
+	char text[JSON_B64_CHARS(GDB_FXSAVE_BYTES) + 1];
+	uint8_t area[GDB_FXSAVE_BYTES + 3];
+
+	if (!state || !fxsave_of(state, area))
+		return false;
+	gdb_fxsave_put(reg, area, value);
+	text[json_b64_encode(text, area, GDB_FXSAVE_BYTES)] = '\0';
+	cJSON_AddStringToObject(params, "fxsave", text);
+	return true;
+}
+
+static bool write_register(void *data, unsigned int vcpu, unsigned int number,
+			   const struct gdb_value *value)
 {
 	const struct gdb_register *reg = &gdb_registers[number];
 	struct gdb_vm *vm = data;
-	cJSON *params = params_of(vm, vcpu), *object;
+	cJSON *params = params_of(vm, vcpu);
+	uint64_t word = 0;
 
-	object = cJSON_AddObjectToObject(params, reg->source == GDB_REGS ? "regs" : "vmcb");
-	add_hex(object, reg->key, value);
+	if (is_in_fxsave(reg)) {
+		if (!add_fxsave(vm, vcpu, reg, value, params)) {
+			cJSON_Delete(params);
+			return false;
+		}
+	} else {
+		memcpy(&word, value->bytes, reg->bytes);
+		add_hex(cJSON_AddObjectToObject(params, group_of(reg)), reg->key, word);
+	}
 	forget_registers(vm);
 	return call(vm, "vcpu.set", params, NULL);
 }

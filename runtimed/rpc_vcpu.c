@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "json_b64.h"
 #include "json_out.h"
 #include "rpc_handlers.h"
 #include "tables.h"
@@ -205,6 +206,15 @@ static cJSON *regs_json(const struct vcpu_state *state)
 	return json;
 }
 
+/* x87, SSE and MXCSR as FXSAVE64 lays them out, in base64. */
+static void add_fxsave(cJSON *json, const struct vcpu_state *state)
+{
+	char text[JSON_B64_CHARS(sizeof(state->page.fxsave)) + 1];
+
+	text[json_b64_encode(text, state->page.fxsave, sizeof(state->page.fxsave))] = '\0';
+	cJSON_AddStringToObject(json, "fxsave", text);
+}
+
 struct vcpu *rpc_vcpu_of(struct rpc_request *request)
 {
 	uint64_t index = request->args[1].number;
@@ -246,5 +256,6 @@ void rpc_vcpu_get(struct rpc_request *request)
 	cJSON_AddBoolToObject(result, "inputs", state.inputs);
 	cJSON_AddItemToObject(result, "regs", regs_json(&state));
 	cJSON_AddItemToObject(result, "vmcb", vmcb_json(&state.vmcb));
+	add_fxsave(result, &state);
 	rpc_reply(request, result);
 }

@@ -6,12 +6,13 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "json_b64.h"
 #include "rpc_handlers.h"
 #include "tables.h"
 #include "vcpu.h"
 #include "vcpu_state.h"
 
-enum { ARG_VM, ARG_VCPU, ARG_REGS, ARG_VMCB };
+enum { ARG_VM, ARG_VCPU, ARG_REGS, ARG_VMCB, ARG_FXSAVE };
 
 struct change {
 	struct vcpu_state state;	/* with the new values over the old ones */
@@ -104,6 +105,26 @@ static bool take_fields(struct rpc_request *request, struct change *change)
 	return true;
 }
 
+/* The whole area or nothing: there are no names for its parts here. */
+static bool take_fxsave(struct rpc_request *request, struct change *change)
+{
+	const size_t want = sizeof(change->state.page.fxsave);
+	uint8_t bytes[JSON_B64_CHARS(sizeof(change->state.page.fxsave)) / 4 * 3];
+	const char *text = request->args[ARG_FXSAVE].text;
+	size_t bad = 0;
+
+	if (!request->args[ARG_FXSAVE].given)
+		return true;
+	if (strlen(text) != JSON_B64_CHARS(want) ||
+	    json_b64_decode(bytes, text, strlen(text), &bad) != (ssize_t)want) {
+		rpc_fail_param(request, "fxsave", "vcpu.set: fxsave is not %zu bytes in base64", want);
+		return false;
+	}
+	memcpy(change->state.page.fxsave, bytes, want);
+	change->whole = true;
+	return true;
+}
+
 /* Before its first RUN and while it is parked, a vCPU will still take what is set. */
 static bool can_be_set(struct rpc_request *request, const struct vcpu *vcpu)
 {
@@ -130,7 +151,8 @@ static bool write_state(struct rpc_request *request, struct vcpu *vcpu, struct c
 	if (!vcpu_state_replace(vcpu, &change->state, &error))
 		return true;
 	if (error.number == EINVAL)
-		rpc_fail_param(request, request->args[ARG_VMCB].given ? "vmcb" : "regs", "vcpu.set: %s",
+		rpc_fail_param(request, request->args[ARG_VMCB].given ? "vmcb" :
+			       request->args[ARG_REGS].given ? "regs" : "fxsave", "vcpu.set: %s",
 			       error.text);
 	else
 		rpc_fail_engine(request, &error);
@@ -145,8 +167,9 @@ void rpc_vcpu_set(struct rpc_request *request)
 
 	if (!vcpu || !can_be_set(request, vcpu))
 		return;
-	if (!request->args[ARG_REGS].given && !request->args[ARG_VMCB].given) {
-		rpc_fail_param(request, "regs", "vcpu.set: regs, vmcb or both must be given");
+	if (!request->args[ARG_REGS].given && !request->args[ARG_VMCB].given &&
+	    !request->args[ARG_FXSAVE].given) {
+		rpc_fail_param(request, "regs", "vcpu.set: regs, vmcb or fxsave must be given");
 		return;
 	}
 	if (vcpu_state_read(vcpu, &change.state)) {
@@ -157,7 +180,7 @@ void rpc_vcpu_set(struct rpc_request *request)
 		return;
 	}
 	if (!take_registers(request, &change) || !take_fields(request, &change) ||
-	    !write_state(request, vcpu, &change))
+	    !take_fxsave(request, &change) || !write_state(request, vcpu, &change))
 		return;
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "vm", (double)vcpu->vm->number);

@@ -23,7 +23,7 @@ payload:
     again:
       inc   %rbx
       call  store
-      cmp   $3000000, %rbx
+      cmp   $2000000000, %rbx
       jne   again
       vmmcall
       .org  0x100
@@ -64,13 +64,13 @@ def breakpoints(tap, client, template):
     said = gdb(vm, "info threads", "print/x $rip", "break *0x1100", "continue", "print $rbx",
                "x/2i $rip", "stepi", "print/x $rip", "delete", "thread 1", "hbreak *0x1108",
                "continue", "print/x $rip", "delete", "watch *(long *)0x9008", "continue",
-               "delete", "set var $rbx = 2999990", "print $rbx", "detach")
+               "delete", "awatch *(long *)0x9008", "continue", "delete", "set var $rbx = 1999999990", "print $rbx", "detach")
     missing = in_order(
         said, r"Thread 1 \(vCPU 0\) 0x0000000000001000", r"Thread 2 \(vCPU 1\)", r"= 0x1000\n",
         r"hit Breakpoint 1, 0x0000000000001100", r"= 1\n", r"=> 0x1100:\s+mov +%rbx,0x9000\(,%rsi,8\)",
         r"0x1108:\s+ret", r"= 0x1108\n", r"hit Breakpoint 2, 0x0000000000001108", r"= 0x1108\n",
         r"Thread 2 hit Hardware watchpoint 3", r"Old value = \d+\n", r"New value = \d+\n",
-        r"= 2999990\n", r"detached")
+        r"hit Hardware access \(read/write\) watchpoint 4", r"= 1999999990\n", r"detached")
     tap.ok(not missing, "breakpoints, watchpoints and steps of two vCPUs stop where GDB wants them",
            missing, said)
     end = client.call("vm.wait", vm=vm)
@@ -94,6 +94,24 @@ def memory(tap, client, template):
     tap.ok(not missing, "memory goes through page tables, and breakpoints do not show in it",
            missing, said)
     tap.equal(client.call("vm.wait", vm=vm)["end"]["reason"], "requested", "kill stops the VM")
+    client.call("vm.destroy", vm=vm)
+
+
+def floating_point(tap, client, template):
+    """x87 and SSE registers as GDB shows and sets them, and as the guest has them afterwards."""
+    vm = client.create(template, mode=None)
+    said = gdb(vm, "print/x $fctrl", "print/x $ftag", "print/x $mxcsr",
+               "set var $xmm3.v2_int64[1] = 0x1122334455667788", "set var $xmm15.v4_float[0] = 1.5",
+               "set var $st0 = 2.5", "set var $ftag = 0xfffc", "set var $mxcsr = 0x1f00", "break *0x1100", "continue",
+               "print/x $xmm3.v2_int64[1]", "print $xmm15.v4_float[0]", "print $st0", "print/x $ftag",
+               "print/x $mxcsr", "set var $mxcsr = 0xffffffff", "print/x $mxcsr", "kill")
+    missing = in_order(said, r"= 0x37f\n", r"= 0xffff\n", r"= 0x1f80\n", r"hit Breakpoint 1",
+                       r"= 0x1122334455667788\n", r"= 1\.5\n", r"= 2\.5\n", r"= 0xfffc\n", r"= 0x1f00\n",
+                       r"= 0x1f00\n")
+    if 'Could not write register "mxcsr"' not in said:
+        missing = "the error of a reserved bit"
+    tap.ok(not missing, "x87 and SSE registers are read, set and kept; a reserved bit of MXCSR is refused",
+           missing, said)
     client.call("vm.destroy", vm=vm)
 
 
@@ -169,5 +187,6 @@ with Tap() as tap, Client() as connection:
     tap.ok(shutil.which("gdb"), "GDB is installed (tools/setup.sh names the package)")
     breakpoints(tap, connection, identity)
     memory(tap, connection, identity)
+    floating_point(tap, connection, identity)
     interrupts(tap, connection, identity)
     connection.call("template.unload", template=identity)

@@ -398,11 +398,18 @@ def the_whole_state_is_set_by_the_names_of_vcpu_get():
                 ({'vmcb': {'cs.selector': 0x10000}}, 'vmcb', '16 bits'),
                 ({'vmcb': {'V_TPR': 1}}, 'vmcb', 'no field V_TPR'),
                 ({'vmcb': {'cr9': 1}}, 'vmcb', 'no field cr9'), ({}, 'regs', 'must be given'),
-                ({'regs': {'rflags': 0, 'r9': 1}}, 'regs', 'bit 1 must be one')]:
+                ({'regs': {'rflags': 0, 'r9': 1}}, 'regs', 'bit 1 must be one'),
+                ({'fxsave': 'AAAA'}, 'fxsave', '512 bytes'), ({'fxsave': '?' * 684}, 'fxsave', '512 bytes'),
+                ({'regs': {'r9': 1}, 'fxsave': got['fxsave'] + 'AAAA'}, 'fxsave', '512 bytes')]:
             error = c.error('vcpu.set', vm=vm, vcpu=0, **params)
             assert error['code'] == -32602 and error['data'] == {'param': param}, error
             assert words in error['message'], error
         assert c.call('vcpu.get', vm=vm, vcpu=0)['regs']['r9'] == '0x9'
+        area = bytearray(base64.b64decode(got['fxsave']))
+        assert len(area) == 512, got['fxsave']
+        area[160:176] = range(16)                               # XMM0
+        c.call('vcpu.set', vm=vm, vcpu=0, fxsave=base64.b64encode(area).decode())
+        assert base64.b64decode(c.call('vcpu.get', vm=vm, vcpu=0)['fxsave']) == area
 
 
 def a_debugger_pauses_the_vm_and_says_why():

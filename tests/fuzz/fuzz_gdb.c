@@ -10,19 +10,20 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static uint8_t page[4096];
-static uint64_t registers[2][GDB_REGISTERS];
+static struct gdb_value registers[2][GDB_REGISTERS];
 
-static bool read_registers(void *data, unsigned int vcpu, uint64_t values[GDB_REGISTERS])
+static bool read_registers(void *data, unsigned int vcpu, struct gdb_value values[GDB_REGISTERS])
 {
 	(void)data;
 	memcpy(values, registers[vcpu], sizeof(registers[vcpu]));
 	return true;
 }
 
-static bool write_register(void *data, unsigned int vcpu, unsigned int number, uint64_t value)
+static bool write_register(void *data, unsigned int vcpu, unsigned int number,
+			   const struct gdb_value *value)
 {
 	(void)data;
-	registers[vcpu][number] = value;
+	registers[vcpu][number] = *value;
 	return true;
 }
 
