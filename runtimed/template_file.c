@@ -26,11 +26,12 @@ void *template_image_memory(size_t bytes)
 
 void template_image_free(void *image)
 {
-	char *at = (char *)image - SVMT_PAGE_BYTES;
 	size_t total;
+	char *at;
 
 	if (!image)
 		return;
+	at = (char *)image - SVMT_PAGE_BYTES;
 	memcpy(&total, at, sizeof(total));
 	munmap(at, total);
 }
