@@ -86,12 +86,16 @@ static const int gregs[16] = {
 	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
+#define EFLAGS_AC (1u << 18)
+
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	ucontext_t *user = context;
 	greg_t *regs = user->uc_mcontext.gregs;
 
 	(void)info;
+	/* A signal leaves AC as the instruction had it, and this code is not all aligned. */
+	__builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)EFLAGS_AC);
 	if (!current)
 		_exit(128 + signal);
 	for (unsigned int i = 0; i < 16; i++)

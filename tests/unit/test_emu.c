@@ -570,14 +570,6 @@ static bool fits(const struct form *form, unsigned int bits, unsigned int operan
 
 static bool can_run;
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
-#elif defined(__has_feature)
-#define WITH_ASAN __has_feature(address_sanitizer)
-#else
-#define WITH_ASAN 0
-#endif
-
 static void run_forms(unsigned int bits, unsigned int operand_bits, unsigned int address_bits,
 		      enum native_segment segment)
 {
@@ -610,7 +602,6 @@ static void the_processor_agrees_in_64_bit_mode(void **state)
 	assert_true(faults > 1000 && faults < cases / 2);
 }
 
-#if !WITH_ASAN		/* its runtime does not survive segments of 16 and 32 bits */
 static void the_processor_agrees_in_32_bit_code(void **state)
 {
 	(void)state;
@@ -632,7 +623,6 @@ static void the_processor_agrees_in_16_bit_code(void **state)
 		run_forms(16, operand, 32, NATIVE_SEGMENTS);
 	}
 }
-#endif
 
 /* ---- Without a processor to ask ---- */
 
@@ -770,10 +760,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_processor_agrees_in_64_bit_mode),
-#if !WITH_ASAN
 		cmocka_unit_test(the_processor_agrees_in_32_bit_code),
 		cmocka_unit_test(the_processor_agrees_in_16_bit_code),
-#endif
 		cmocka_unit_test(strings_come_from_ports),
 		cmocka_unit_test(strings_go_to_ports),
 		cmocka_unit_test(a_port_is_not_read_in_vain),
