@@ -407,12 +407,18 @@ static void test_poisoned(void)
 	flat_map(&f, mem, AT, 4 * 4096, 0, SVMRT_MAP_SHARED);
 	memory[0] = 5;
 	memory[1024] = 6;
-	(void)madvise(memory + 1024, 4096, MADV_HWPOISON);	/* EBUSY: nobody else uses it */
-	abi_ok(flat_call(&f, 0, AT, 1, 0, 0) == SVMRT_RUN_EXIT && f.run[0]->gpr[0] == 5,
-	       "a page beside a broken one is there");
-	reason = flat_call(&f, 0, AT + 4096, 1, 0, 0);
-	abi_ok(reason == -EHWPOISON && strstr(f.run[0]->text, "broken"), "RUN: %s", f.run[0]->text);
-	abi_ok(flat_access(&f, 0, AT + 4096, &word, 4) == -EHWPOISON, "VM_ACCESS: %s", f.error);
+	/* EBUSY: nobody else uses it. EINVAL: built without CONFIG_MEMORY_FAILURE, as the debug kernel. */
+	if (madvise(memory + 1024, 4096, MADV_HWPOISON) && errno == EINVAL) {
+		puts("# this kernel finds no memory broken");
+	} else {
+		abi_ok(flat_call(&f, 0, AT, 1, 0, 0) == SVMRT_RUN_EXIT && f.run[0]->gpr[0] == 5,
+		       "a page beside a broken one is there");
+		reason = flat_call(&f, 0, AT + 4096, 1, 0, 0);
+		abi_ok(reason == -EHWPOISON && strstr(f.run[0]->text, "broken"), "RUN: %s",
+		       f.run[0]->text);
+		abi_ok(flat_access(&f, 0, AT + 4096, &word, 4) == -EHWPOISON, "VM_ACCESS: %s",
+		       f.error);
+	}
 	munmap(memory, 4 * 4096);
 	close(mem);
 	flat_stop(&f);
