@@ -9,13 +9,6 @@
 #include <string.h>
 #include "guest_tables.h"
 
-#define PTE_P 1ULL
-#define PTE_W 2ULL
-#define PTE_U 4ULL
-#define PTE_PS 0x80ULL
-#define PTE_G 0x100ULL
-#define PTE_NX (1ULL << 63)
-
 struct builder {
 	struct comp *c;
 	const struct paging_format *format;

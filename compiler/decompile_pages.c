@@ -10,14 +10,6 @@
 #include "memory.h"
 #include "profile.h"
 
-#define PTE_P 1ULL
-#define PTE_W 2ULL
-#define PTE_U 4ULL
-#define PTE_PS 0x80ULL
-#define PTE_G 0x100ULL
-#define PTE_NX (1ULL << 63)
-#define PTE_ADDRESS 0x000ffffffffff000ULL
-
 struct walker {
 	struct decompile *d;
 	const struct paging_format *format;

@@ -11,6 +11,15 @@
 #define PAGE_TABLES_MAX 4096u	/* pages of one set of page tables: 16 MiB */
 #define MAPS_MAX 4096u
 
+/* Bits of an entry, APM volume 2, 5.4. */
+#define PTE_P 1ULL
+#define PTE_W 2ULL
+#define PTE_U 4ULL
+#define PTE_PS 0x80ULL
+#define PTE_G 0x100ULL
+#define PTE_NX (1ULL << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ULL
+
 /* Permissions of a map, letters of `access`. */
 enum { MAP_READ = 1, MAP_WRITE = 2, MAP_EXEC = 4, MAP_USER = 8, MAP_GLOBAL = 16 };
 

@@ -13,13 +13,6 @@
 #define EFER_LME (1ULL << 8)
 #define EFER_LMA (1ULL << 10)
 #define EFER_NXE (1ULL << 11)
-#define PTE_P 1ULL
-#define PTE_W 2ULL
-#define PTE_U 4ULL
-#define PTE_PS 0x80ULL
-#define PTE_G 0x100ULL
-#define PTE_NX (1ULL << 63)
-#define PTE_ADDRESS 0x000ffffffffff000ULL
 
 static const struct paging_format formats[] = {
 	{ "long mode", 4, 8, 9, 48, { 0x1000, 0x200000, 0x40000000 } },
