@@ -545,6 +545,7 @@ long svmrt_run(struct svmrt_vcpu *vcpu)
 			goto out;
 	}
 	give_output(vcpu, reason);
+	trace_svmrt_user_exit(vcpu, reason);
 	err = 0;
 out:
 	mutex_unlock(&vcpu->lock);

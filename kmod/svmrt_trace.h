@@ -59,6 +59,30 @@ TRACE_EVENT(svmrt_exit,
 		  __entry->info2, __entry->intinfo)
 );
 
+/* RUN returns to user space: why (enum svmrt_run_reason), and the exit that is to be finished there. */
+TRACE_EVENT(svmrt_user_exit,
+	TP_PROTO(const struct svmrt_vcpu *vcpu, u32 reason),
+	TP_ARGS(vcpu, reason),
+	TP_STRUCT__entry(
+		__field(u64, vm)
+		__field(u32, vcpu)
+		__field(u32, reason)
+		__field(u64, code)
+		__field(u64, info1)
+		__field(u64, info2)
+	),
+	TP_fast_assign(
+		__entry->vm = vcpu->vm->id;
+		__entry->vcpu = vcpu->index;
+		__entry->reason = reason;
+		__entry->code = vmcb_get_EXITCODE(vcpu->vmcb);
+		__entry->info1 = vmcb_get_EXITINFO1(vcpu->vmcb);
+		__entry->info2 = vmcb_get_EXITINFO2(vcpu->vmcb);
+	),
+	TP_printk("vm=%llu vcpu=%u reason=%u code=%#llx info1=%#llx info2=%#llx", __entry->vm,
+		  __entry->vcpu, __entry->reason, __entry->code, __entry->info1, __entry->info2)
+);
+
 /* An event is put into EVENTINJ. */
 TRACE_EVENT(svmrt_injection,
 	TP_PROTO(const struct svmrt_vcpu *vcpu, u64 event),

@@ -58,11 +58,12 @@ EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-k
 	tests/run-mutants \
 	tests/mutant-in-lab tests/mutants
 
-# Measured on request (bench/exit-cost), never by `make check`.
-EXTRA_PROGRAMS += bench/exit_cost
+# Measured on request (bench/exit-cost, bench/linux-boot), never by `make check`.
+EXTRA_PROGRAMS += bench/exit_cost bench/linux_boot
 bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
-EXTRA_DIST += bench/measure bench/exit-cost bench/svmc
-CLEANFILES += bench/exit_cost
+bench_linux_boot_SOURCES = bench/linux_boot.c
+EXTRA_DIST += bench/measure bench/exit-cost bench/linux-boot bench/svmc
+CLEANFILES += bench/exit_cost bench/linux_boot
 
 SCRIPT_TESTS += tests/cli/svmrt_abi.bats
 # The bare ABI in depth, each with both of the module's TLB modes: tests/e2e/run-lab-abi.

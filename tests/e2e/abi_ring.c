@@ -256,8 +256,9 @@ static void test_tracing(void)
 	       has_line(trace, "svmrt_fault:", "gpa=0x1000") &&
 	       has_line(trace, "svmrt_exit:", "code=0x72 rip=0x1000") &&
 	       has_line(trace, "svmrt_injection:", "type=3 vector=6") &&
-	       has_line(trace, "svmrt_exit:", "code=0x81 rip=0x2000"),
-	       "claim, entry, fault, exit and injection are in the trace");
+	       has_line(trace, "svmrt_exit:", "code=0x81 rip=0x2000") &&
+	       has_line(trace, "svmrt_user_exit:", "reason=2 code=0x81"),
+	       "claim, entry, fault, exit, injection and the return of RUN are in the trace");
 	/* The only VM of this machine, whatever its number is. */
 	snprintf(command, sizeof(command), "cat /sys/kernel/debug/svmrt/vm*/* >/tmp/svmrt-debugfs");
 	abi_ok(!system(command) && has_line("/tmp/svmrt-debugfs", "CPUID", " 1") &&
