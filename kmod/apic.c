@@ -29,7 +29,10 @@ struct svmrt_apic {
 	struct svmrt_vcpu *vcpu;
 	struct hrtimer timer;
 	bool armed;
-	u64 expires_ns;
+	u64 expires_ns;			/* by the APIC's clock, as all its times */
+	u64 behind_ns;			/* that clock: CLOCK_MONOTONIC less the pauses so far */
+	bool stopped;			/* the clock, at vm->stopped_at; see time.c */
+	struct svmrt_moment stopped_at;
 };
 
 int svmrt_vm_irqchip(struct svmrt_vm *vm, struct svmrt_irqchip *arg)
@@ -57,9 +60,21 @@ int svmrt_vm_irqchip(struct svmrt_vm *vm, struct svmrt_irqchip *arg)
 
 /* ---- Timer ---- */
 
+static u64 clock_ns(const struct svmrt_apic *apic)
+{
+	return (apic->stopped ? apic->stopped_at.ns : ktime_get_ns()) - apic->behind_ns;
+}
+
 static u64 guest_tsc(const struct svmrt_apic *apic)
 {
-	return rdtsc() + vmcb_get_TSC_OFFSET(apic->vcpu->vmcb);
+	return (apic->stopped ? apic->stopped_at.tsc : rdtsc()) +
+	       vmcb_get_TSC_OFFSET(apic->vcpu->vmcb);
+}
+
+static void start_timer(struct svmrt_apic *apic)
+{
+	hrtimer_start(&apic->timer, ns_to_ktime(apic->expires_ns + apic->behind_ns),
+		      HRTIMER_MODE_ABS_HARD);
 }
 
 static void disarm(struct svmrt_apic *apic)
@@ -72,7 +87,8 @@ static void arm(struct svmrt_apic *apic, u64 expires_ns)
 {
 	apic->armed = true;
 	apic->expires_ns = expires_ns;
-	hrtimer_start(&apic->timer, ns_to_ktime(expires_ns), HRTIMER_MODE_ABS_HARD);
+	if (!apic->stopped)
+		start_timer(apic);
 }
 
 static void program(struct svmrt_apic *apic, u64 now_ns)
@@ -114,19 +130,21 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 	struct svmrt_apic *apic = container_of(timer, struct svmrt_apic, timer);
 	enum hrtimer_restart again = HRTIMER_NORESTART;
 	struct svmrt_apic_msg msg;
-	u64 now_ns = ktime_get_ns(), period;
 	unsigned long flags, overruns = 1;
+	u64 now_ns, period;
 
 	raw_spin_lock_irqsave(&apic->lock, flags);
-	if (!apic->armed || now_ns < apic->expires_ns) {
+	now_ns = clock_ns(apic);
+	if (!apic->armed || apic->stopped || now_ns < apic->expires_ns) {
 		raw_spin_unlock_irqrestore(&apic->lock, flags);
 		return HRTIMER_NORESTART;	/* stopped, or started anew elsewhere */
 	}
 	period = svmrt_lapic_period_ns(&apic->regs);
 	if (svmrt_lapic_timer_mode(&apic->regs) == TIMER_PERIODIC && period) {
 		period = max_t(u64, period, MIN_PERIOD_NS);
-		overruns = hrtimer_forward(timer, ns_to_ktime(now_ns), ns_to_ktime(period));
-		apic->expires_ns = ktime_to_ns(hrtimer_get_expires(timer));
+		overruns = hrtimer_forward(timer, ns_to_ktime(now_ns + apic->behind_ns),
+					   ns_to_ktime(period));
+		apic->expires_ns = ktime_to_ns(hrtimer_get_expires(timer)) - apic->behind_ns;
 		again = HRTIMER_RESTART;
 	} else {
 		apic->armed = false;
@@ -139,6 +157,36 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 	raw_spin_unlock_irqrestore(&apic->lock, flags);
 	svmrt_irq_poke(apic->vcpu);
 	return again;
+}
+
+/* Called again, it stood still until vm->stopped_at. */
+void svmrt_apic_stop_time(struct svmrt_vcpu *vcpu)
+{
+	struct svmrt_apic *apic = vcpu->apic;
+	unsigned long flags;
+
+	if (!apic)
+		return;
+	raw_spin_lock_irqsave(&apic->lock, flags);
+	apic->stopped = true;
+	apic->stopped_at = vcpu->vm->stopped_at;
+	hrtimer_try_to_cancel(&apic->timer);
+	raw_spin_unlock_irqrestore(&apic->lock, flags);
+}
+
+void svmrt_apic_go_on(struct svmrt_vcpu *vcpu, u64 passed_ns)
+{
+	struct svmrt_apic *apic = vcpu->apic;
+	unsigned long flags;
+
+	if (!apic)
+		return;
+	raw_spin_lock_irqsave(&apic->lock, flags);
+	apic->behind_ns += passed_ns;
+	apic->stopped = false;
+	if (apic->armed)
+		start_timer(apic);
+	raw_spin_unlock_irqrestore(&apic->lock, flags);
 }
 
 /* ---- Life ---- */
@@ -157,6 +205,8 @@ int svmrt_apic_init(struct svmrt_vcpu *vcpu)
 	svmrt_lapic_reset(&apic->regs, vcpu->index, SVMRT_APIC_DEFAULT_BASE | SVMRT_APIC_AE |
 			  (vcpu->index ? 0 : SVMRT_APIC_BSC));
 	svmrt_hrtimer_setup(&apic->timer, fire, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
+	apic->stopped = vcpu->vm->time_stopped;
+	apic->stopped_at = vcpu->vm->stopped_at;
 	vcpu->apic = apic;
 	set_bit(SVMRT_HOOK_IRQ, &vcpu->hooks);
 	return 0;
@@ -370,7 +420,7 @@ static void follow(struct svmrt_vcpu *vcpu, u32 effects, const struct svmrt_apic
 
 static u32 write_msr(struct svmrt_apic *apic, u32 msr, u64 value, struct svmrt_apic_msg *msg)
 {
-	u64 now_ns = ktime_get_ns();
+	u64 now_ns = clock_ns(apic);
 	u32 effects;
 
 	if (msr == MSR_APIC_BASE) {
@@ -395,7 +445,7 @@ static bool read_msr(struct svmrt_apic *apic, u32 msr, u64 *value)
 	else if (msr == MSR_DEADLINE)
 		*value = apic->regs.tsc_deadline;
 	else
-		return svmrt_lapic_read_msr(&apic->regs, msr, ktime_get_ns(), value);
+		return svmrt_lapic_read_msr(&apic->regs, msr, clock_ns(apic), value);
 	return true;
 }
 
@@ -473,8 +523,8 @@ static bool mmio_exit(struct svmrt_vcpu *vcpu, u32 reg, enum svmrt_leave *leave)
 	vcpu->stats.exits[SLOT_NPF]++;
 	svmrt_ring_tell(vcpu, CODE_NPF, &vcpu->vm->policy[SLOT_NPF], SVMRT_DO_TABLE, true);
 	value = mov.immediate ? (u32)mov.value : (u32)gpr_get(vcpu, mov.reg);
-	now_ns = ktime_get_ns();
 	raw_spin_lock(&apic->lock);
+	now_ns = clock_ns(apic);
 	if (!mov.write)
 		svmrt_lapic_read(&apic->regs, reg, now_ns, &old);
 	else
@@ -494,14 +544,15 @@ bool svmrt_apic_write(struct svmrt_vcpu *vcpu, u32 reg, u32 value)
 {
 	struct svmrt_apic *apic = vcpu->apic;
 	struct svmrt_apic_msg message;
-	u64 now_ns = ktime_get_ns();
 	unsigned long flags;
 	u32 effects;
+	u64 now_ns;
 
 	if (!apic || reg & 0xf || reg >= PAGE_SIZE || !svmrt_lapic_on(&apic->regs) ||
 	    svmrt_lapic_x2(&apic->regs))
 		return false;
 	raw_spin_lock_irqsave(&apic->lock, flags);
+	now_ns = clock_ns(apic);
 	effects = svmrt_lapic_write(&apic->regs, reg, value, now_ns, &message);
 	if (effects & APIC_DO_TIMER)
 		program(apic, now_ns);
@@ -538,8 +589,9 @@ static const u16 state_regs[] = {
 	APIC_REG_TDCR,
 };
 
-static void get_state(const struct svmrt_lapic *r, struct svmrt_lapic_state *arg)
+static void get_state(const struct svmrt_apic *apic, struct svmrt_lapic_state *arg)
 {
+	const struct svmrt_lapic *r = &apic->regs;
 	struct svmrt_lapic copy = *r;
 	u32 i;
 
@@ -547,7 +599,7 @@ static void get_state(const struct svmrt_lapic *r, struct svmrt_lapic_state *arg
 	arg->base = r->base;
 	arg->tsc_deadline = r->tsc_deadline;
 	for (i = 0; i < ARRAY_SIZE(state_regs); i++)
-		svmrt_lapic_read(&copy, state_regs[i], ktime_get_ns(), &arg->regs[state_regs[i] >> 4]);
+		svmrt_lapic_read(&copy, state_regs[i], clock_ns(apic), &arg->regs[state_regs[i] >> 4]);
 	arg->regs[APIC_REG_DFR >> 4] = r->dfr;
 	arg->regs[APIC_REG_ICR_HIGH >> 4] = r->icr >> 32;
 	for (i = 0; i < 8; i++) {
@@ -563,7 +615,7 @@ static int set_state(struct svmrt_apic *apic, const struct svmrt_lapic_state *ar
 {
 	struct svmrt_lapic regs;
 	struct svmrt_apic_msg unused;
-	u64 now_ns = ktime_get_ns(), mode = arg->base & (SVMRT_APIC_AE | SVMRT_APIC_EXTD);
+	u64 now_ns = clock_ns(apic), mode = arg->base & (SVMRT_APIC_AE | SVMRT_APIC_EXTD);
 	static const u16 plain[] = { APIC_REG_SVR, APIC_REG_TPR, APIC_REG_TDCR, APIC_REG_DFR };
 	u32 i;
 
@@ -617,7 +669,7 @@ int svmrt_apic_state(struct svmrt_vcpu *vcpu, struct svmrt_lapic_state *arg)
 	if (arg->flags & SVMRT_LAPIC_SET)
 		err = set_state(apic, arg);
 	else
-		get_state(&apic->regs, arg);
+		get_state(apic, arg);
 	raw_spin_unlock_irqrestore(&apic->lock, flags);
 	if (err)
 		svmrt_err(arg, "vCPU %u: IA32_APIC_BASE %#llx is no mode that exists", vcpu->index,

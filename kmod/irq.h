@@ -57,8 +57,13 @@ bool svmrt_apic_write(struct svmrt_vcpu *vcpu, u32 reg, u32 value);
 unsigned int svmrt_apic_send(struct svmrt_vm *vm, struct svmrt_vcpu *source,
 			     const struct svmrt_apic_msg *msg);
 int svmrt_apic_state(struct svmrt_vcpu *vcpu, struct svmrt_lapic_state *arg);
+void svmrt_apic_stop_time(struct svmrt_vcpu *vcpu);	/* at vm->stopped_at; or stopped later than that */
+void svmrt_apic_go_on(struct svmrt_vcpu *vcpu, u64 passed_ns);	/* that much is no guest time */
 int svmrt_vm_msi(struct svmrt_vm *vm, struct svmrt_msi *arg);
 int svmrt_vm_irqchip(struct svmrt_vm *vm, struct svmrt_irqchip *arg);
+
+/* ---- time.c ---- */
+int svmrt_vm_time(struct svmrt_vm *vm, struct svmrt_time *arg);
 
 /* ---- irqfd.c ---- */
 int svmrt_irqfd(struct svmrt_vm *vm, struct svmrt_irqfd *arg);

@@ -6,6 +6,7 @@ KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detail.
 	npt.h npt_map.c npt_zap.c dirty.c region.c rules.c policy.h mov.c mov.h \
 	consistency.c consistency.h debugfs.c svmrt_trace.h \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
+KMOD_FILES += time.c
 KMOD_FILES += msr.c sysreg.c sysreg.h
 KMOD_FILES += debug.c debug.h step.c step.h
 KMOD_FILES += apic.c gates.c gates.h ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c

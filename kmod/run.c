@@ -537,6 +537,9 @@ long svmrt_run(struct svmrt_vcpu *vcpu)
 
 	if (!mutex_trylock(&vcpu->lock))
 		return -EBUSY;
+	err = -EBUSY;
+	if (READ_ONCE(vcpu->vm->time_stopped))
+		goto out;
 	if (!vcpu->dead) {
 		err = take_input(vcpu);
 		if (!err)

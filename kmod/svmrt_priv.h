@@ -122,6 +122,12 @@ struct svmrt_fine_table {
 	u32 count;
 };
 
+/* The host's clocks at one moment. */
+struct svmrt_moment {
+	u64 ns;				/* CLOCK_MONOTONIC */
+	u64 tsc;
+};
+
 struct svmrt_vm {
 	refcount_t refs;		/* VM fd and every vCPU fd */
 	u64 id;				/* for the IBPB decision: never reused */
@@ -149,6 +155,9 @@ struct svmrt_vm {
 	struct svmrt_vcpu *vcpus[SVMRT_MAX_VCPUS];	/* read under RCU, or vm->lock */
 	u32 vcpu_limit;			/* no index was ever as high */
 	bool irqchip;			/* vCPUs have local APICs */
+	struct mutex time_lock;		/* time.c; vCPUs come and go under it, too */
+	bool time_stopped;		/* no vCPU RUNs; since: */
+	struct svmrt_moment stopped_at;
 	bool has_doorbells;
 	u32 lowest_turn;		/* who took the last lowest-priority message */
 	struct mutex fds_lock;		/* the lists below; readers use RCU */

@@ -51,9 +51,11 @@ static void vcpu_unpublish(struct svmrt_vcpu *vcpu)
 {
 	struct svmrt_vm *vm = vcpu->vm;
 
+	mutex_lock(&vm->time_lock);
 	mutex_lock(&vm->lock);
 	WRITE_ONCE(vm->vcpus[vcpu->index], NULL);
 	mutex_unlock(&vm->lock);
+	mutex_unlock(&vm->time_lock);
 	if (vm->irqchip)
 		synchronize_rcu();
 }
@@ -394,6 +396,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 	svmrt_irq_init(vcpu);
 	vcpu->irq.wait_sipi = arg->flags & SVMRT_VCPU_WAIT_SIPI;
 
+	mutex_lock(&vm->time_lock);
 	mutex_lock(&vm->lock);
 	err = vcpu_check(vm, arg);
 	if (!err)
@@ -408,6 +411,7 @@ int svmrt_vcpu_create(struct svmrt_vm *vm, struct svmrt_create_vcpu *arg)
 		smp_store_release(&vm->vcpus[vcpu->index], vcpu);
 	}
 	mutex_unlock(&vm->lock);
+	mutex_unlock(&vm->time_lock);
 	if (err) {
 		vcpu_free(vcpu);
 		return err;

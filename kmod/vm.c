@@ -123,6 +123,9 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		SVMRT_IOCTL(struct svmrt_range, svmrt_region_unmap(vm, &arg), user);
 	case SVMRT_VM_ZAP:
 		SVMRT_IOCTL(struct svmrt_range, svmrt_region_zap(vm, &arg), user);
+	case SVMRT_VM_TIME:
+		SVMRT_IOCTL_ANSWER(struct svmrt_time, arg.flags ? -EINVAL : svmrt_vm_time(vm, &arg),
+				   user);
 	case SVMRT_VM_DIRTY:
 		SVMRT_IOCTL(struct svmrt_dirty, svmrt_dirty(vm, &arg), user);
 	default:
@@ -159,6 +162,7 @@ static struct svmrt_vm *vm_alloc(void)
 	refcount_set(&vm->refs, 1);
 	vm->id = atomic64_inc_return(&vm_ids);
 	mutex_init(&vm->lock);
+	mutex_init(&vm->time_lock);
 	mutex_init(&vm->fds_lock);
 	INIT_LIST_HEAD(&vm->irqfds);
 	INIT_LIST_HEAD(&vm->eoifds);

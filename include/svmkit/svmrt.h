@@ -514,6 +514,24 @@ struct svmrt_ioeventfd {
 #define SVMRT_IOEVENT_DATA 4u
 
 /*
+ * Guest time of the whole VM: its TSCs and its local APICs' timers. STOP: it stands still, no timer
+ * expires, and RUN is EBUSY; EBUSY itself if a vCPU is in RUN. GO: it goes on from where it stood: every
+ * vCPU's TSC_OFFSET becomes smaller by what the TSC counted meanwhile, timers expire later by as much.
+ * JUMP: it goes on as if it had never stood still; what should have expired does so at once. EALREADY:
+ * it stands still, or runs, already.
+ */
+enum svmrt_time_op { SVMRT_TIME_STOP = 1, SVMRT_TIME_GO = 2, SVMRT_TIME_JUMP = 3 };
+
+struct svmrt_time {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__u32 op;		/* enum svmrt_time_op */
+	__u32 reserved;
+	__u64 ns;		/* out: CLOCK_MONOTONIC at that moment, for clocks in user space */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+/*
  * The INTR line of a PIC in user space. While it is 1 and the guest can take an interrupt (with a local
  * APIC: if LINT0 is in ExtINT mode, or the APIC is off), RUN returns SVMRT_RUN_INTA; the next RUN
  * delivers the vector that it finds in `inta`. A message in ExtINT mode asks so once, whatever LINT0
@@ -578,5 +596,6 @@ struct svmrt_lapic_state {
 #define SVMRT_VM_IRQFD		_IOWR(SVMRT_IOC, 0x42, struct svmrt_irqfd)
 #define SVMRT_VM_EOIFD		_IOWR(SVMRT_IOC, 0x43, struct svmrt_eoifd)
 #define SVMRT_VM_IOEVENTFD	_IOWR(SVMRT_IOC, 0x44, struct svmrt_ioeventfd)
+#define SVMRT_VM_TIME		_IOWR(SVMRT_IOC, 0x47, struct svmrt_time)
 
 #endif

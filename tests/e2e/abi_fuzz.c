@@ -341,7 +341,7 @@ static void set_signals(void)
 static int known_error(int err)
 {
 	static const int known[] = {
-		EINVAL, EFAULT, ENOTTY, EBADF, EEXIST, ENOENT, EACCES, ENOMEM, EDQUOT, ENOSPC, EBUSY,
+		EINVAL, EFAULT, ENOTTY, EBADF, EEXIST, EALREADY, ENOENT, EACCES, ENOMEM, EDQUOT, ENOSPC, EBUSY,
 		ENODEV, EPERM, ESPIPE, EINTR, EOVERFLOW, EAGAIN,
 	};
 	unsigned int i;

@@ -278,6 +278,14 @@ static int call_dirty(struct fuzz *f)
 	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_DIRTY, fuzz_pointer(f, &dirty));
 }
 
+static int call_time(struct fuzz *f)
+{
+	struct svmrt_time time = { .size = sizeof(time), .op = 1 + fuzz_below(f, 3) };
+
+	bend(f, &time, sizeof(time));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_TIME, fuzz_pointer(f, &time));
+}
+
 /* ---- vCPU calls ---- */
 
 static void write_input(struct fuzz *f, uint8_t *at, size_t bytes)
@@ -518,7 +526,7 @@ static int call_wrong(struct fuzz *f)
 		SVMRT_VM_UNMAP, SVMRT_VM_ZAP, SVMRT_VM_DIRTY,
 		SVMRT_VCPU_SET_IMAGE, SVMRT_VCPU_DEBUG, SVMRT_VCPU_NMI, SVMRT_VCPU_EXTINT,
 		SVMRT_VCPU_INIT, SVMRT_VCPU_LAPIC, SVMRT_VM_IRQCHIP, SVMRT_VM_MSI, SVMRT_VM_IRQFD,
-		SVMRT_VM_EOIFD, SVMRT_VM_IOEVENTFD,
+		SVMRT_VM_EOIFD, SVMRT_VM_IOEVENTFD, SVMRT_VM_TIME,
 	};
 	/* On pages of its own, so that a struct of random addresses can only hit itself. */
 	static uint64_t buffer[1024];
@@ -645,6 +653,7 @@ static const struct {
 	{ "VM_ACCESS", call_access, 6 },
 	{ "VM_ZAP or UNMAP", call_range, 5 },
 	{ "VM_DIRTY", call_dirty, 6 },
+	{ "VM_TIME", call_time, 6 },
 	{ "a guest", make_guest, 6 },
 	{ "VCPU_RUN", call_run, 20 },
 	{ "VCPU_KICK", call_kick, 2 },
