@@ -81,7 +81,7 @@ static void print_vm(const cJSON *info)
 	}
 	table_end(&table, stdout);
 	putchar('\n');
-	stats_print(stdout, json_member(info, "vcpus"), true);
+	stats_print(stdout, info, true);
 }
 
 static enum rpc_status ask(struct rpc *rpc, long vm, cJSON **answer)

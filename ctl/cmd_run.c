@@ -131,9 +131,7 @@ static void print_stats(struct guest *guest)
 		ctl_fail(guest->rpc, status);
 		return;
 	}
-	/* vm.info wraps the array, so either form of the answer is one away from it. */
-	stats_print(stderr, cJSON_IsArray(answer) ? answer :
-		    json_member(answer, "vcpus"), false);
+	stats_print(stderr, answer, false);
 	cJSON_Delete(answer);
 }
 

@@ -27,7 +27,8 @@ static const struct ctl_option options[] = {
 
 static const char help[] =
 	"Show how often VM (a number or a name) has exited, by reason, the most frequent first; below\n"
-	"IOIO by port, below MSR by MSR, below NPF by page. What the host caused is apart from that.\n";
+	"IOIO by port, below MSR by MSR, below NPF by page. What the host caused is apart from that, and so are\n"
+	"periods of timers that were missed: each is part of the next interrupt of its timer.\n";
 
 static void cell_count(char *text, size_t size, const struct counter *row, double seconds)
 {
@@ -100,8 +101,10 @@ static void print_counters(struct counters *counters, double seconds)
 
 		if (row->kind < COUNTER_HOST || row->delta == 0)
 			continue;
-		snprintf(name, sizeof(name), "%s%s", row->kind == COUNTER_HOST ? "host " : "",
-			 row->name);
+		if (row->kind == COUNTER_TOTAL)
+			snprintf(name, sizeof(name), "%s", row->name);
+		else
+			snprintf(name, sizeof(name), "%s %s", counter_kind_name(row->kind), row->name);
 		add_row(&table, name, row, 0, seconds);
 	}
 	table_end(&table, stdout);
@@ -128,7 +131,7 @@ static int show(struct watch *watch, bool print)
 		return ctl_fail(watch->rpc, status);
 	state = json_text(answer, "state", "");
 	watch->ended = !strcmp(state, "stopped") || !strcmp(state, "failed");
-	counters_read(&counters, json_member(answer, "vcpus"));
+	counters_read(&counters, answer);
 	counters_since(&counters, o.interval_ns ? &watch->before : NULL);
 	if (print && o.json) {
 		ctl_print_json(answer);

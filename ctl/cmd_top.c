@@ -40,7 +40,7 @@ static enum rpc_status read_vms(struct rpc *rpc, struct top_view *view, const cJ
 		if (status != RPC_OK)
 			return status;
 		taken = top_view_vm(view, number, json_text(vm, "name", "?"),
-				    json_text(vm, "state", "?"), json_member(answer, "vcpus"));
+				    json_text(vm, "state", "?"), answer);
 		cJSON_Delete(answer);
 		if (!taken)
 			return rpc_broken(rpc, "out of memory");

@@ -11,6 +11,7 @@ static struct {
 	const char *name;
 	int64_t time_limit_ns;
 	uint64_t vcpu;
+	bool jump;
 } o = { .vcpu = UINT64_MAX };
 
 static const struct ctl_option create_options[] = {
@@ -23,14 +24,21 @@ static const struct ctl_option nmi_options[] = {
 	{ 0 },
 };
 
+static const struct ctl_option resume_options[] = {
+	{ 'J', "jump", CTL_FLAG, NULL, &o.jump,
+	  "the guest's clocks jump to where they would be without the pause" },
+	{ 0 },
+};
+
 static const struct ctl_option wait_options[] = {
 	{ 't', "time-limit", CTL_TIME, "TIME", &o.time_limit_ns,
 	  "wait no longer than TIME, then status 124" },
 	{ 0 },
 };
 
-/* Call `method` on the VM that `operand` names, with one more parameter if `timeout_ms` is not 0. */
-static int vm_call(const char *method, const char *operand, int64_t timeout_ms, cJSON **answer)
+/* Call `method` on the VM that `operand` names; `value`, if there is one, is taken as parameter `name`. */
+static int vm_call(const char *method, const char *operand, const char *name, cJSON *value,
+		   cJSON **answer)
 {
 	struct rpc *rpc = ctl_connect();
 	int exit_status = CTL_ERROR;
@@ -39,28 +47,32 @@ static int vm_call(const char *method, const char *operand, int64_t timeout_ms, 
 	long vm;
 
 	*answer = NULL;
-	if (!rpc)
-		return CTL_ERROR;
-	vm = ctl_find_vm(rpc, operand, &exit_status);
+	vm = rpc ? ctl_find_vm(rpc, operand, &exit_status) : -1;
 	if (vm >= 0) {
-		params = cJSON_CreateObject();
-		cJSON_AddNumberToObject(params, "vm", (double)vm);
-		if (timeout_ms)
-			cJSON_AddNumberToObject(params, "timeout_ms", (double)timeout_ms);
+		params = ctl_vm_params(vm);
+		if (value)
+			cJSON_AddItemToObject(params, name, value);
+		value = NULL;
 		status = rpc_call(rpc, method, params, answer);
 		exit_status = status == RPC_OK ? CTL_OK : ctl_fail(rpc, status);
 	}
+	cJSON_Delete(value);
 	rpc_close(rpc);
+	return exit_status;
+}
+
+static int call_with(const char *method, const char *operand, const char *name, cJSON *value)
+{
+	cJSON *answer;
+	int exit_status = vm_call(method, operand, name, value, &answer);
+
+	cJSON_Delete(answer);
 	return exit_status;
 }
 
 static int plain_call(const char *method, const char *operand)
 {
-	cJSON *answer;
-	int exit_status = vm_call(method, operand, 0, &answer);
-
-	cJSON_Delete(answer);
-	return exit_status;
+	return call_with(method, operand, NULL, NULL);
 }
 
 static int command_create(int count, char **operands)
@@ -102,28 +114,14 @@ static int command_pause(int count, char **operands)
 static int command_resume(int count, char **operands)
 {
 	(void)count;
-	return plain_call("vm.resume", operands[0]);
+	return call_with("vm.resume", operands[0], "jump", o.jump ? cJSON_CreateTrue() : NULL);
 }
 
 static int command_nmi(int count, char **operands)
 {
-	struct rpc *rpc = ctl_connect();
-	int exit_status = CTL_ERROR;
-	enum rpc_status status;
-	cJSON *params;
-	long vm;
-
 	(void)count;
-	vm = rpc ? ctl_find_vm(rpc, operands[0], &exit_status) : -1;
-	if (vm >= 0) {
-		params = ctl_vm_params(vm);
-		if (o.vcpu != UINT64_MAX)
-			cJSON_AddNumberToObject(params, "vcpu", (double)o.vcpu);
-		status = rpc_call(rpc, "vm.nmi", params, NULL);
-		exit_status = status == RPC_OK ? CTL_OK : ctl_fail(rpc, status);
-	}
-	rpc_close(rpc);
-	return exit_status;
+	return call_with("vm.nmi", operands[0], "vcpu",
+			 o.vcpu == UINT64_MAX ? NULL : cJSON_CreateNumber((double)o.vcpu));
 }
 
 static int command_stop(int count, char **operands)
@@ -152,7 +150,8 @@ static int command_wait(int count, char **operands)
 		ctl_common.timeout_ns += o.time_limit_ns;
 	else
 		ctl_common.timeout_ns = INT64_MAX;
-	status = vm_call("vm.wait", operands[0], timeout_ms, &answer);
+	status = vm_call("vm.wait", operands[0], "timeout_ms",
+			 timeout_ms ? cJSON_CreateNumber((double)timeout_ms) : NULL, &answer);
 	end = json_member(answer, "end");
 	if (status == CTL_OK && !cJSON_IsObject(end)) {
 		status = CTL_TIME_LIMIT;
@@ -181,7 +180,8 @@ const struct ctl_command ctl_pause = {
 };
 
 const struct ctl_command ctl_resume = {
-	"resume", "VM", 1, 1, "let a paused VM go on", "Let VM (a number or a name) go on.\n", NULL,
+	"resume", "VM", 1, 1, "let a paused VM go on",
+	"Let VM (a number or a name) go on. Its clocks go on from where they stood.\n", resume_options,
 	command_resume,
 };
 

@@ -15,6 +15,7 @@ static const struct {
 	[COUNTER_MSR] = { "msrs", "MSR", "MSR" },
 	[COUNTER_GPA] = { "gpas", "NPF", "GPA" },
 	[COUNTER_HOST] = { "host", NULL, "host" },
+	[COUNTER_MISSED] = { "missed_ticks", NULL, "missed ticks" },
 	[COUNTER_TOTAL] = { NULL, NULL, "total" },
 };
 
@@ -64,22 +65,27 @@ static void add(struct counters *counters, enum counter_kind kind, const char *n
 	snprintf(row->name, sizeof(row->name), "%s", name);
 }
 
-void counters_read(struct counters *counters, const cJSON *vcpus)
+static void add_group(struct counters *counters, enum counter_kind kind, const cJSON *group)
 {
-	const cJSON *vcpu, *item;
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, group) {
+		if (cJSON_IsNumber(item) && item->string && strcmp(item->string, "vcpu"))
+			add(counters, kind, item->string, item->valuedouble);
+	}
+}
+
+void counters_read(struct counters *counters, const cJSON *answer)
+{
+	const cJSON *vcpu;
 
 	*counters = (struct counters){ .rows = NULL };
-	cJSON_ArrayForEach(vcpu, vcpus) {
-		for (unsigned int kind = 0; kind < COUNTER_KINDS; kind++) {
-			const cJSON *group = kinds[kind].member ? json_member(vcpu, kinds[kind].member) :
-						vcpu;
-
-			cJSON_ArrayForEach(item, group) {
-				if (cJSON_IsNumber(item) && item->string && strcmp(item->string, "vcpu"))
-					add(counters, kind, item->string, item->valuedouble);
-			}
-		}
+	cJSON_ArrayForEach(vcpu, json_member(answer, "vcpus")) {
+		for (unsigned int kind = 0; kind < COUNTER_KINDS; kind++)
+			add_group(counters, kind, kinds[kind].member ?
+				  json_member(vcpu, kinds[kind].member) : vcpu);
 	}
+	add_group(counters, COUNTER_MISSED, json_member(answer, "missed_ticks"));
 }
 
 void counters_free(struct counters *counters)

@@ -17,6 +17,7 @@ enum counter_kind {
 	COUNTER_MSR,		/* of the MSR exits, by MSR */
 	COUNTER_GPA,		/* of the NPF exits, by page */
 	COUNTER_HOST,		/* what the host caused */
+	COUNTER_MISSED,		/* ticks that came too late, by timer */
 	COUNTER_TOTAL,		/* entries, slices, events, dropped ... */
 	COUNTER_KINDS
 };
@@ -34,8 +35,8 @@ struct counters {
 	bool failed;		/* no memory: rows are missing */
 };
 
-/* Add up the vCPUs of an answer of stats.get or vm.info. Free with counters_free(). */
-void counters_read(struct counters *counters, const cJSON *vcpus);
+/* Add up the vCPUs and devices of an answer of stats.get or vm.info. Free with counters_free(). */
+void counters_read(struct counters *counters, const cJSON *answer);
 void counters_free(struct counters *counters);
 
 /* Set each delta to the difference from `before` (NULL: the whole count). */

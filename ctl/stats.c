@@ -4,6 +4,7 @@
  * heard of still gets its line, because only the member names are printed.
  */
 #include <string.h>
+#include "json_get.h"
 #include "stats.h"
 #include "text.h"
 
@@ -52,39 +53,46 @@ static void add_rows(struct table *table, const char *kind, const char *vcpu, co
 	}
 }
 
-static bool print_sums(FILE *out, const cJSON *vcpus)
+static bool print_sums(FILE *out, const cJSON *answer)
 {
+	const cJSON *vcpus = json_member(answer, "vcpus");
 	cJSON *exits = sum(vcpus, "exits"), *host = sum(vcpus, "host");
+	cJSON *missed = sum(vcpus, "missed_ticks");
 	struct table table;
 
 	table_begin(&table, "CAUSE|COUNTER|>COUNT");
 	add_rows(&table, "guest", "", exits, true);
 	add_rows(&table, "host", "", host, false);
+	add_rows(&table, "missed", "", missed, false);
+	add_rows(&table, "missed", "", json_member(answer, "missed_ticks"), false);
 	for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
 		table_row(&table, "total", totals[i], text_count(sum_plain(vcpus, totals[i])), "");
 	cJSON_Delete(exits);
 	cJSON_Delete(host);
+	cJSON_Delete(missed);
 	return table_end(&table, out);
 }
 
-bool stats_print(FILE *out, const cJSON *vcpus, bool each)
+bool stats_print(FILE *out, const cJSON *answer, bool each)
 {
 	const cJSON *vcpu;
 	struct table table;
 
 	if (!each)
-		return print_sums(out, vcpus);
+		return print_sums(out, answer);
 	table_begin(&table, "CAUSE|COUNTER|>COUNT|VCPU");
-	cJSON_ArrayForEach(vcpu, vcpus) {
+	cJSON_ArrayForEach(vcpu, json_member(answer, "vcpus")) {
 		const char *number = text_count(json_number(vcpu, "vcpu", 0));
 		char name[24];
 
 		snprintf(name, sizeof(name), "%s", number);
 		add_rows(&table, "guest", name, json_member(vcpu, "exits"), true);
 		add_rows(&table, "host", name, json_member(vcpu, "host"), false);
+		add_rows(&table, "missed", name, json_member(vcpu, "missed_ticks"), false);
 		for (size_t i = 0; i < sizeof(totals) / sizeof(totals[0]); i++)
 			table_row(&table, "total", totals[i],
 				  text_count(json_number(vcpu, totals[i], 0)), name);
 	}
+	add_rows(&table, "missed", "", json_member(answer, "missed_ticks"), false);
 	return table_end(&table, out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The counters of vm.info and stats.get as tables: what the guest caused, and apart from it what the
- * host caused while the guest ran.
+ * host caused while the guest ran, and ticks that came too late.
  */
 #ifndef SVMKIT_CTL_STATS_H
 #define SVMKIT_CTL_STATS_H
@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* `vcpus`: the array of vm.info. With `each`, one line per vCPU and exit, else sums over vCPUs. */
-bool stats_print(FILE *out, const cJSON *vcpus, bool each);
+/* `answer`: of vm.info or stats.get. With `each`, one line per vCPU and exit, else sums over vCPUs. */
+bool stats_print(FILE *out, const cJSON *answer, bool each);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "json_get.h"
 #include "top_view.h"
 
 const char *top_sort_name(enum top_sort sort)
@@ -53,7 +54,7 @@ static struct top_vm *add(struct top_view *view, long vm)
 }
 
 bool top_view_vm(struct top_view *view, long number, const char *name, const char *state,
-		 const cJSON *vcpus)
+		 const cJSON *answer)
 {
 	struct top_vm *vm = find(view, number);
 	struct counters counters;
@@ -64,7 +65,7 @@ bool top_view_vm(struct top_view *view, long number, const char *name, const cha
 		vm = add(view, number);
 	if (!vm)
 		return false;
-	counters_read(&counters, vcpus);
+	counters_read(&counters, answer);
 	if (counters.failed) {
 		counters_free(&counters);
 		return false;
@@ -79,7 +80,7 @@ bool top_view_vm(struct top_view *view, long number, const char *name, const cha
 	vm->entries = counters_value(&counters, COUNTER_TOTAL, "entries", true) * per;
 	vm->events = counters_value(&counters, COUNTER_TOTAL, "events", true) * per;
 	vm->dropped = counters_value(&counters, COUNTER_TOTAL, "dropped", false);
-	vm->vcpus = (unsigned int)cJSON_GetArraySize(vcpus);
+	vm->vcpus = (unsigned int)cJSON_GetArraySize(json_member(answer, "vcpus"));
 	snprintf(vm->name, sizeof(vm->name), "%s", name);
 	snprintf(vm->state, sizeof(vm->state), "%s", state);
 	vm->seen = true;

@@ -150,10 +150,11 @@ static enum hrtimer_restart fire(struct hrtimer *timer)
 		apic->armed = false;
 		apic->regs.tsc_deadline = 0;
 	}
-	if (svmrt_lapic_local(&apic->regs, LVT_TIMER, &msg) &&
-	    !svmrt_lapic_accept(&apic->regs, msg.vector, false))
-		overruns++;
-	apic->vcpu->stats.timer_missed += overruns - 1;
+	if (svmrt_lapic_local(&apic->regs, LVT_TIMER, &msg)) {
+		if (!svmrt_lapic_accept(&apic->regs, msg.vector, false))
+			overruns++;
+		apic->vcpu->stats.timer_missed += overruns - 1;
+	}
 	raw_spin_unlock_irqrestore(&apic->lock, flags);
 	svmrt_irq_poke(apic->vcpu);
 	return again;

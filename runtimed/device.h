@@ -21,6 +21,8 @@ struct device {
 	struct list link;
 	struct vm *vm;
 	const char *name;		/* for people; static text */
+	bool ticks;			/* it has periodic interrupts, */
+	uint64_t missed_ticks;		/* of which so many were merged with another */
 	void (*free)(struct device *device);
 	/* NULL: nothing to do. Guest time stands still, no vCPU runs; it goes on after `resume`. */
 	void (*pause)(struct device *device);

@@ -68,6 +68,8 @@ struct engine {
 	int (*irqfd)(int vm_fd, struct svmrt_irqfd *irqfd, struct engine_error *error);
 	int (*eoifd)(int vm_fd, struct svmrt_eoifd *eoifd, struct engine_error *error);
 	int (*ioeventfd)(int vm_fd, struct svmrt_ioeventfd *ioeventfd, struct engine_error *error);
+	/* Guest time; `ns`: CLOCK_MONOTONIC at that moment. */
+	int (*time)(int vm_fd, enum svmrt_time_op op, uint64_t *ns, struct engine_error *error);
 	int (*extint)(int vcpu_fd, bool level);
 	int (*init)(int vcpu_fd, struct svmrt_vcpu_init *init);
 	int (*lapic)(int vcpu_fd, struct svmrt_lapic_state *state);

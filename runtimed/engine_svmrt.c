@@ -258,6 +258,16 @@ static int svmrt_ioeventfd(int vm_fd, struct svmrt_ioeventfd *ioeventfd, struct 
 	return 0;
 }
 
+static int svmrt_time(int vm_fd, enum svmrt_time_op op, uint64_t *ns, struct engine_error *error)
+{
+	struct svmrt_time time = { .size = sizeof(time), .op = op };
+
+	if (ioctl(vm_fd, SVMRT_VM_TIME, &time) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_TIME", time.error);
+	*ns = time.ns;
+	return 0;
+}
+
 static int svmrt_extint(int vcpu_fd, bool level)
 {
 	struct svmrt_vcpu_extint extint = { .size = sizeof(extint), .level = level };
@@ -286,7 +296,8 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.create_vcpu = svmrt_create_vcpu,
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
 		.irqchip = svmrt_irqchip, .msi = svmrt_msi, .irqfd = svmrt_irqfd,
-		.eoifd = svmrt_eoifd, .ioeventfd = svmrt_ioeventfd, .extint = svmrt_extint,
+		.eoifd = svmrt_eoifd, .ioeventfd = svmrt_ioeventfd, .time = svmrt_time,
+		.extint = svmrt_extint,
 		.init = svmrt_init, .lapic = svmrt_lapic,
 		.run = svmrt_run, .kick = svmrt_kick, .nmi = svmrt_nmi, .wake = svmrt_wake,
 		.stats = svmrt_stats, .details = svmrt_details,

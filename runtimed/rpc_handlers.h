@@ -46,5 +46,6 @@ bool rpc_take_backings(struct rpc_request *request, const struct template *templ
 		       const cJSON *drives, const cJSON *links, struct vm_backings *backings);
 /* The array of vm.info and stats.get. */
 cJSON *rpc_vcpu_stats(const struct vm *vm);
+cJSON *rpc_missed_ticks(struct vm *vm);
 
 #endif

@@ -51,7 +51,10 @@ const struct rpc_method rpc_methods[] = {
 	  { VM_PARAM } },
 	{ "vm.resume", rpc_vm_resume, ROLE_OPERATOR,
 	  "Let a paused VM run on",
-	  { VM_PARAM, { "vcpu", RPC_TYPE_INDEX, true, "only this one; the others stay halted" } } },
+	  { VM_PARAM, { "vcpu", RPC_TYPE_INDEX, true, "only this one; the others stay halted" },
+	    { "jump", RPC_TYPE_TRUE, true,
+	      "the guest's clocks jump to where they would be without the pause; else they go on "
+	      "from where they stood" } } },
 	{ "vm.nmi", rpc_vm_nmi, ROLE_OPERATOR,
 	  "A non-maskable interrupt to every vCPU of a running or paused VM, or to one",
 	  { VM_PARAM, { "vcpu", RPC_TYPE_INDEX, true, "only this one" } } },

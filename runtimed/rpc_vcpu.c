@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "device.h"
 #include "json_b64.h"
 #include "json_out.h"
 #include "rpc_handlers.h"
@@ -129,6 +130,7 @@ static cJSON *stats_json(const struct vcpu *vcpu)
 	add_count(json, "events", stats.events);
 	add_count(json, "dropped", stats.events_dropped);
 	add_count(json, "xcr0_restored", stats.xcr0_restored);
+	add_count(cJSON_AddObjectToObject(json, "missed_ticks"), "lapic", stats.timer_missed);
 	return json;
 }
 
@@ -141,9 +143,25 @@ cJSON *rpc_vcpu_stats(const struct vm *vm)
 	return array;
 }
 
+/* Of the devices that have periodic interrupts; those of the local APICs are the vCPUs'. */
+cJSON *rpc_missed_ticks(struct vm *vm)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	bus_lock_on_loop(vm);
+	list_each(link, &vm->devices) {
+		const struct device *device = list_object(link, struct device, link);
+
+		if (device->ticks)
+			add_count(json, device->name, device->missed_ticks);
+	}
+	bus_unlock(vm);
+	return json;
+}
+
 void rpc_stats_get(struct rpc_request *request)
 {
-	const struct vm *vm = rpc_vm_of(request);
+	struct vm *vm = rpc_vm_of(request);
 	cJSON *result;
 
 	if (!vm)
@@ -151,6 +169,7 @@ void rpc_stats_get(struct rpc_request *request)
 	result = cJSON_CreateObject();
 	cJSON_AddNumberToObject(result, "vm", (double)vm->number);
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
+	cJSON_AddItemToObject(result, "missed_ticks", rpc_missed_ticks(vm));
 	rpc_reply(request, result);
 }
 

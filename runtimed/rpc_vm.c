@@ -202,7 +202,7 @@ void rpc_vm_resume(struct rpc_request *request)
 		if (!only)
 			return;
 	}
-	vm_resume(vm, only);
+	vm_resume(vm, only, request->args[2].given);
 	rpc_reply(request, short_json(vm));
 }
 
@@ -254,7 +254,7 @@ void rpc_vm_list(struct rpc_request *request)
 
 void rpc_vm_info(struct rpc_request *request)
 {
-	const struct vm *vm = rpc_vm_of(request);
+	struct vm *vm = rpc_vm_of(request);
 	cJSON *result;
 
 	if (!vm)
@@ -268,6 +268,7 @@ void rpc_vm_info(struct rpc_request *request)
 	vm_place_add_json(&vm->place, result);
 	cJSON_AddNumberToObject(result, "run_time_ms", (double)vm_run_time_ms(vm));
 	cJSON_AddItemToObject(result, "vcpus", rpc_vcpu_stats(vm));
+	cJSON_AddItemToObject(result, "missed_ticks", rpc_missed_ticks(vm));
 	cJSON_AddItemToObject(result, "end", vm_end_json(vm));
 	cJSON_AddItemToObject(result, "debug", vm->state == VM_PAUSED ? vcpu_debug_json(vm) :
 			      cJSON_CreateNull());

@@ -101,10 +101,10 @@ static void give_up(struct vm *vm, unsigned int vcpu, int status)
 }
 
 /* Guest time and devices: from the start and from vm.resume on, until a pause. */
-static void start_clock(struct vm *vm)
+static void start_clock(struct vm *vm, bool jump)
 {
 	bus_lock_on_loop(vm);
-	vm_clock_start(vm);
+	vm_clock_start(vm, jump);
 	device_resume_all(vm);
 	device_timers_follow_clock(vm);
 	bus_unlock(vm);
@@ -119,6 +119,15 @@ static void stop_clock(struct vm *vm)
 	bus_unlock(vm);
 }
 
+/* Threads and devices are at their end; timers of the module need not expire for nobody. */
+static void end_clock(struct vm *vm)
+{
+	bus_lock_on_loop(vm);
+	if (vm->clock.running)
+		vm_clock_stop(vm);
+	bus_unlock(vm);
+}
+
 bool vm_start(struct vm *vm, struct engine_error *error)
 {
 	int status = device_thread_start(vm);
@@ -127,7 +136,7 @@ bool vm_start(struct vm *vm, struct engine_error *error)
 		engine_fail(error, status, "the device thread could not start", "");
 		return false;
 	}
-	start_clock(vm);
+	start_clock(vm, false);
 	for (unsigned int i = 0; i < vm->vcpu_count; i++) {
 		if (vm->vcpus[i]->waits_for_ever)
 			continue;
@@ -203,12 +212,12 @@ void vm_request_pause(struct vm *vm)
 	daemon_wake(vm->daemon);
 }
 
-void vm_resume(struct vm *vm, const struct vcpu *only)
+void vm_resume(struct vm *vm, const struct vcpu *only, bool jump)
 {
 	vm->state = VM_RUNNING;
 	vm_limits_begin(vm);
 	vcpu_debug_forget(vm);
-	start_clock(vm);
+	start_clock(vm, jump);
 	for (unsigned int i = 0; i < vm->vcpu_count; i++)
 		if (vm->vcpus[i]->started && !vm->vcpus[i]->joined &&
 		    (!only || only == vm->vcpus[i]))
@@ -268,6 +277,7 @@ static void finish(struct vm *vm)
 		snprintf(vm->end.text, sizeof(vm->end.text), "the run was stopped on request");
 	}
 	reason = vm->end.reason;
+	end_clock(vm);
 	vm_limits_pause(vm);
 	vm->state = reason == VM_END_INVALID || reason == VM_END_BROKEN || reason == VM_END_ERROR ?
 		VM_FAILED : VM_STOPPED;

@@ -79,7 +79,6 @@ struct vm {
 	struct pic *pic;		/* of the chipset, which is one of the devices; or NULL */
 	struct device_thread device_thread;
 	struct vm_clock clock;
-	uint64_t missed_ticks;		/* of devices that tick: merged with another (bus.lock) */
 	atomic_bool device_ended;	/* with the two below: device_end_run() */
 	struct vm_end device_end;
 	pthread_t device_end_thread;
@@ -111,8 +110,11 @@ bool vm_start(struct vm *vm, struct engine_error *error);
 void vm_request_stop(struct vm *vm);
 /* From VM_RUNNING: VM_PAUSED follows when every thread is parked. */
 void vm_request_pause(struct vm *vm);
-/* All of it, or that vCPU only while the others stay parked. */
-void vm_resume(struct vm *vm, const struct vcpu *only);
+/*
+ * All of it, or that vCPU only while the others stay parked. Guest time goes on from where it stood, or
+ * jumps to where it would be.
+ */
+void vm_resume(struct vm *vm, const struct vcpu *only, bool jump);
 /* Console output, ended threads, drained rings: moves the state on. After a wake or a drain. */
 void vm_advance(struct vm *vm);
 /* Deadlines of the VM and its waiters. True: more to watch. */

@@ -76,7 +76,7 @@ static void on_timer(struct device_timer *timer)
 
 	/* Periods that the host could not give in time are one interrupt, and counted. */
 	if (period)
-		pit->device.vm->missed_ticks += (now - rise) / period;
+		pit->device.missed_ticks += (now - rise) / period;
 	if (pit_counter_out(&pit->port[0].counter, rise))
 		irq_pulse(&pit->irq);
 	arm(pit, now);
@@ -239,7 +239,7 @@ int pit_add(struct vm *vm, struct engine_error *error)
 {
 	struct pit *pit = need_memory(sizeof(*pit));
 
-	pit->device = (struct device){ .name = "i8254", .free = pit_free };
+	pit->device = (struct device){ .name = "i8254", .ticks = true, .free = pit_free };
 	device_add(vm, &pit->device);
 	irq_attach(vm, &pit->irq, PC_IRQ_TIMER);
 	pit->ports = (struct bus_range){

@@ -184,7 +184,7 @@ static void find_periods(struct rtc *rtc, uint64_t now)
 	if (!periods)
 		return;
 	if (rtc->cmos[REG_B] & C_PERIODIC)
-		rtc->device.vm->missed_ticks += periods - !(rtc->cmos[REG_C] & C_PERIODIC);
+		rtc->device.missed_ticks += periods - !(rtc->cmos[REG_C] & C_PERIODIC);
 	rtc->cmos[REG_C] |= C_PERIODIC;
 }
 
@@ -375,7 +375,7 @@ int rtc_add(struct vm *vm, struct engine_error *error)
 	struct rtc *rtc = need_memory(sizeof(*rtc));
 	struct timespec now;
 
-	rtc->device = (struct device){ .name = "mc146818", .free = rtc_free };
+	rtc->device = (struct device){ .name = "mc146818", .ticks = true, .free = rtc_free };
 	device_add(vm, &rtc->device);
 	irq_attach(vm, &rtc->irq, PC_IRQ_RTC);
 	rtc->ports = (struct bus_range){

@@ -47,7 +47,9 @@ VCPUS = [{
     "vcpu": 0, "exits": {"IOIO": 14, "VMMCALL": 1}, "ports": {"0x3f8": 13, "0x80": 1},
     "msrs": {}, "gpas": {}, "host": {"intr": 3, "nmi": 0, "npf": 2},
     "entries": 20, "slices": 4, "events": 15, "dropped": 0, "xcr0_restored": 0,
+    "missed_ticks": {"lapic": 4},
 }]
+MISSED = {"i8254": 7, "mc146818": 0}
 SVMRT = {
     "abi": 1, "caps": ["npt", "nrips"], "svm_revision": 1, "asids": 16, "svm_features": "0x9",
     "cpus_online": 2, "cpus_claimed": 1, "vms": 1, "vcpus": 1, "memory_objects": 1, "pages": 7,
@@ -90,9 +92,9 @@ class Session:
             "vm.list": {"vms": [{"vm": 1, "name": "fake", "state": "running",
                                  "template": TEMPLATE}]},
             "vm.info": {"vm": 1, "name": "fake", "state": "stopped", "template": TEMPLATE,
-                        "vcpus": VCPUS, "end": STOPPED},
+                        "vcpus": VCPUS, "missed_ticks": MISSED, "end": STOPPED},
             "vm.wait": {"vm": 1, "state": "stopped", "end": STOPPED},
-            "stats.get": {"vcpus": VCPUS},
+            "stats.get": {"vcpus": VCPUS, "missed_ticks": MISSED},
             "vcpu.get": {"regs": self.scenario.get("regs", {}),
                          "vmcb": self.scenario.get("vmcb", {})},
             "events.subscribe": {"subscription": 1}, "console.attach": vm,

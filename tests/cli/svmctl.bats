@@ -142,7 +142,7 @@ json_lines() {
 @test "run --stats counts exits by reason, and the host's apart" {
 	run --separate-stderr -0 fake '' run -q --stats plain.yaml
 	[ -z "$output" ]
-	[[ $stderr == *"guest  IOIO              14"*"host   intr               3"*"total  entries           20"* ]]
+	[[ $stderr == *"guest   IOIO              14"*"host    intr               3"*"missed  i8254              7"*"total   entries           20"* ]]
 }
 
 @test "run makes the calls in the order that misses nothing, and cleans up" {
@@ -438,7 +438,7 @@ json_lines() {
 	run -0 fake '"answers":{"system.info":{"version":"0.1.0","engine":"svmrt","pid":1,"svmrt":null,"svmrt_error":"/dev/svmrt: No such file"}}' info
 	[[ $output == *"module           /dev/svmrt: No such file"* ]]
 	run -0 fake '' info fake
-	[[ $output == *"guest  IOIO              14  0"* ]]
+	[[ $output == *"guest   IOIO              14  0"* ]]
 	fake '' info --json 1 | json_lines
 }
 
@@ -482,7 +482,8 @@ json_lines() {
 @test "pause and resume are one call each" {
 	run -0 fake '"log":"log"' pause fake
 	run -0 fake '"log":"log"' resume 1
-	[ "$(grep -v vm.list log)" = $'vm.pause {"vm": 1}\nvm.resume {"vm": 1}' ]
+	run -0 fake '"log":"log"' resume --jump 1
+	[ "$(grep -v vm.list log)" = $'vm.pause {"vm": 1}\nvm.resume {"vm": 1}\nvm.resume {"vm": 1, "jump": true}' ]
 }
 
 @test "nmi goes to every vCPU or to one" {
@@ -548,6 +549,8 @@ json_lines() {
 	all exits 15 100.0
 	host intr 3
 	host npf 2
+	missed ticks i8254 7
+	missed ticks lapic 4
 	entries 20
 	events 15
 	slices 4
