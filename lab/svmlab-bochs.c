@@ -28,6 +28,7 @@
 #define MONITOR_FD 4
 #define CONSOLE_FD 5
 #define CONSOLE_MAX_BYTES (256u * 1024u)	/* read no more until the supervisor has taken it */
+#define SCREEN_MESSAGE "connected to screen \""
 
 /* Both ends stay open here: a terminal without a slave would be at its end. */
 struct terminal {
@@ -36,6 +37,7 @@ struct terminal {
 };
 
 static struct terminal display, console, port;
+static int screen = -1;			/* the end of Bochs' own terminal that a person would look at */
 static int boxes;			/* the file that is the mailboxes' disk */
 static struct buf console_out;
 
@@ -145,12 +147,47 @@ static void console_input(void)
 	drain_to(CONSOLE_FD, &console_out);
 }
 
-/* What Bochs draws is of no use: the console has it, too. */
+/*
+ * A Bochs that has a debugger leaves the display to it and draws on a terminal that it opens itself and
+ * names on the display.
+ */
+static void find_screen(const char *said, size_t size_bytes)
+{
+	static char start[4096];
+	static size_t have_bytes;
+	char *path, *end;
+
+	if (screen >= 0 || have_bytes == sizeof(start) - 1)
+		return;
+	if (size_bytes > sizeof(start) - 1 - have_bytes)
+		size_bytes = sizeof(start) - 1 - have_bytes;
+	memcpy(start + have_bytes, said, size_bytes);
+	have_bytes += size_bytes;
+	path = strstr(start, SCREEN_MESSAGE);
+	if (!path)
+		return;
+	path += strlen(SCREEN_MESSAGE);
+	end = strchr(path, '"');
+	if (!end)
+		return;
+	*end = '\0';
+	screen = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (screen < 0)
+		die(path);
+}
+
+/*
+ * What Bochs draws is of no use, as the console has it, too; but it must be read: the cursor blinks
+ * several times a second, and when the terminal is full, after some minutes, Bochs stands still.
+ */
 static void display_input(void)
 {
 	char drawn[4096];
+	ssize_t n;
 
-	while (read(display.ours, drawn, sizeof(drawn)) > 0)
+	while ((n = read(display.ours, drawn, sizeof(drawn))) > 0)
+		find_screen(drawn, (size_t)n);
+	while (screen >= 0 && read(screen, drawn, sizeof(drawn)) > 0)
 		;
 }
 
@@ -165,7 +202,7 @@ static bool ended(pid_t child, int *status)
 static int serve(pid_t child, int signals)
 {
 	static struct carry carry = { .read_box = read_box, .write_box = write_box };
-	struct pollfd polls[6];
+	struct pollfd polls[7];
 	struct signalfd_siginfo info;
 	bool killed = false;
 	nfds_t count;
@@ -190,6 +227,7 @@ static int serve(pid_t child, int signals)
 		     console_out.size_bytes < CONSOLE_MAX_BYTES ? POLLIN : 0);
 		want(polls, &count, CONSOLE_FD, console_out.size_bytes ? POLLOUT : 0);
 		want(polls, &count, display.ours, POLLIN);
+		want(polls, &count, screen, POLLIN);
 		if (poll(polls, count, -1) < 0 && errno != EINTR)
 			die("poll");
 		while (read(signals, &info, sizeof(info)) > 0) {

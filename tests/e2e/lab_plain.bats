@@ -76,6 +76,20 @@ hello='\001\000\000\000\010\000\000\000SVML\001\000\000\000'
 	[ "$(execute "$state/exec.sock" seq 1 400000 | (sleep 1; tail -n 1))" = 400000 ]
 }
 
+@test "a Bochs whose own screen nobody looks at goes on drawing on it" {
+	python_or_skip
+	mkfifo "$state/port"
+	run -7 timeout 20 "$build/svmlab-bochs" "$state/boxes" python3 -c '
+import os, sys, tty
+ours, screen = os.openpty()
+tty.setcbreak(screen)
+print("Bochs connected to screen \"%s\"" % os.ttyname(screen), flush=True)
+drawn = 0
+while drawn < 1000000:
+    drawn += os.write(ours, b"." * 1000)
+sys.exit(7)' 3<>"$state/port" 5>/dev/null
+}
+
 @test "a command line that is too long is a usage error" {
 	start
 	run -2 execute "$state/exec.sock" echo "$(head -c 70000 /dev/zero | tr '\0' x)"
