@@ -10,6 +10,7 @@ libsvmkit_common_a_SOURCES = \
 	lib/svmt_check_devices.c \
 	lib/svmt_check_launch.c \
 	lib/svmt_device.c lib/svmt_device.h \
+	lib/sha256_blocks.c lib/sha256_blocks.h \
 	lib/svmt_digest.c lib/svmt_digest.h \
 	lib/svmt_read.c lib/svmt_read.h \
 	lib/svmt_write.c lib/svmt_write.h \

@@ -100,6 +100,10 @@ static const uint16_t exit_slots[] = {
 #define EXIT_SLOTS(...) __VA_ARGS__,
 #include <svmkit/name_slots.def>
 };
+static const uint16_t msr_slots[] = {
+#define MSR_SLOTS(...) __VA_ARGS__,
+#include <svmkit/name_slots.def>
+};
 
 /*
  * The row that has the name, or NULL: rows are of `row_bytes`, begin with their name, and are found
@@ -157,10 +161,7 @@ const struct svm_exit_info *svm_exit_find(const char *name)
 
 const struct svm_msr_info *svm_msr_find(const char *name)
 {
-	for (size_t i = 0; i < svm_msr_count; i++)
-		if (!strcmp(svm_msrs[i].name, name))
-			return &svm_msrs[i];
-	return NULL;
+	return FIND_ROW(name, msr_slots, svm_msrs);
 }
 
 const struct svm_msr_info *svm_msr_by_index(uint32_t index)

@@ -42,8 +42,8 @@ struct svm_exit_info {
 };
 
 struct svm_msr_info {
-	uint32_t index;
 	char name[32], meaning[56], source[32];
+	uint32_t index;
 };
 
 extern const struct vmcb_field_info vmcb_fields[];

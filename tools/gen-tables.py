@@ -245,7 +245,8 @@ def gen_slots(f):
         ("SAVE_SLOTS", [(r["name"] if r["name"] != "(unlisted)" else "UNLISTED_140").lower()
                         for r in rows("vmcb_save")]),
         ("INTERCEPT_SLOTS", [ident(r["name"]) for r in rows("intercepts")]),
-        ("EXIT_SLOTS", [ident(r["name"]) for r in rows("exitcodes")]))
+        ("EXIT_SLOTS", [ident(r["name"]) for r in rows("exitcodes")]),
+        ("MSR_SLOTS", [ident(r["name"]) for r in rows("msrs")]))
     for macro, _ in tables:
         f.write("#ifndef %s\n#define %s(...)\n#endif\n" % (macro, macro))
     for macro, names in tables:

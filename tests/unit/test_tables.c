@@ -57,6 +57,17 @@ static void the_32_bit_form_of_invalid_is_known(void **state)
 	assert_string_equal(svm_exit_by_code(~0ULL)->name, "INVALID");
 }
 
+static void msrs_are_found_by_name_and_by_index(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < svm_msr_count; i++) {
+		assert_ptr_equal(svm_msr_find(svm_msrs[i].name), &svm_msrs[i]);
+		assert_ptr_equal(svm_msr_by_index(svm_msrs[i].index), &svm_msrs[i]);
+	}
+	assert_null(svm_msr_find("no such MSR"));
+	assert_null(svm_msr_find(""));
+}
+
 static void exit_rows_and_slots_are_dense(void **state)
 {
 	(void)state;
@@ -119,6 +130,7 @@ int main(void)
 		cmocka_unit_test(every_intercept_is_found_and_its_bit_is_its_exit_code),
 		cmocka_unit_test(every_exit_is_found_by_name_and_by_code),
 		cmocka_unit_test(the_32_bit_form_of_invalid_is_known),
+		cmocka_unit_test(msrs_are_found_by_name_and_by_index),
 		cmocka_unit_test(exit_rows_and_slots_are_dense),
 		cmocka_unit_test(names_of_enumerations_go_both_ways),
 		cmocka_unit_test(a_field_is_read_back_and_touches_nothing_else),
