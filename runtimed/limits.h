@@ -31,6 +31,7 @@
 #define CONSOLE_PENDING_BYTES (64u << 10)
 #define CONSOLE_INPUT_BYTES (64u << 10)		/* error 3, limit console_input_bytes */
 #define RING_ENTRIES 8192u
+#define RING_ENTRIES_SILENT 64u			/* of a VM whose policy streams nothing */
 #define DRAIN_BATCH 1024u			/* event records per turn of the loop and vCPU */
 #define TICK_MS 50u
 #define REPLAY_MAX_VMS LIMIT_VMS
