@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Parts of bench/stream that must not be slow themselves: a log to replay, the encoder by itself (for
- * callgrind), a client that reads and checks a stream, and the plain writer it is compared with. What
- * was seen goes to stdout as one line of JSON.
+ * Parts of bench/stream and bench/clients that must not be slow themselves: a log to replay, the encoder
+ * by itself (for callgrind), clients that read and check a stream, and the plain writer and server that
+ * are compared with. What was seen goes to stdout as one line of JSON.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,6 +25,7 @@
 #include "tables.h"
 
 #define READ_BYTES (1u << 20)
+#define SOCKETS_MAX 2000u
 
 static void die(const char *what)
 {
@@ -244,62 +247,185 @@ static int read_stream(char **args)
 	return 0;
 }
 
-/* Starts a process that reads to the end; returns where it reads from. */
-static int start_plain_reader(void)
+/* Reads what comes on all of `fds` until `done` says so of each; the number of bytes. */
+static uint64_t drain(struct pollfd *fds, unsigned int count, bool (*done)(const char *, ssize_t))
 {
 	static char buffer[READ_BYTES];
-	int pair[2];
-	pid_t child;
+	unsigned int left = count;
+	uint64_t bytes = 0;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		die("socketpair");
-	child = fork();
-	if (child < 0)
-		die("fork");
-	if (child) {
-		close(pair[1]);
-		return pair[0];
+	while (left) {
+		if (poll(fds, count, -1) < 0)
+			die("poll");
+		for (unsigned int i = 0; i < count; i++) {
+			ssize_t got;
+
+			if (fds[i].fd < 0 || !fds[i].revents)
+				continue;
+			got = read(fds[i].fd, buffer, sizeof(buffer));
+			bytes += got > 0 ? (uint64_t)got : 0;
+			if (done(buffer, got)) {
+				close(fds[i].fd);
+				fds[i].fd = -1;		/* poll(2) passes it over */
+				left--;
+			}
+		}
 	}
-	/* The end comes when nobody can write any more: those of earlier readers are open here, too. */
-	for (int fd = STDERR_FILENO + 1; fd <= pair[0]; fd++)
-		close(fd);
-	while (read(pair[1], buffer, sizeof(buffer)) > 0)
-		;
-	_exit(0);
+	return bytes;
 }
 
-/* BYTES BATCH READERS: writes BYTES in pieces of BATCH to a socket of each of READERS processes. */
+static bool at_end(const char *bytes, ssize_t got)
+{
+	(void)bytes;
+	return got <= 0;
+}
+
+/* The VM's last state is among the last bytes. */
+static bool at_last_state(const char *bytes, ssize_t got)
+{
+	const size_t from = got > 600 ? (size_t)got - 600 : 0;
+
+	if (got <= 0)
+		die("the daemon left");
+	return memmem(bytes + from, (size_t)got - from, "\"vm.state\"", 10);
+}
+
+static struct pollfd *sockets(const char *text, unsigned int *count)
+{
+	struct pollfd *fds;
+
+	*count = (unsigned int)atoi(text);
+	fds = *count && *count <= SOCKETS_MAX ? calloc(*count, sizeof(*fds)) : NULL;
+	if (!fds)
+		die("number of sockets");
+	for (unsigned int i = 0; i < *count; i++)
+		fds[i].events = POLLIN;
+	return fds;
+}
+
+/* SOCKET VM COUNT: so many lossless subscribers, to the end of all. */
+static int crowd(char **args)
+{
+	unsigned int count;
+	struct pollfd *fds = sockets(args[2], &count);
+	char request[256], answer[4096];
+	uint64_t bytes;
+	double begin;
+
+	snprintf(request, sizeof(request), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":"
+		 "\"events.subscribe\",\"params\":{\"vm\":%s,\"mode\":\"lossless\"}}\n", args[1]);
+	for (unsigned int i = 0; i < count; i++) {
+		fds[i].fd = connect_to(args[0]);
+		write_all(fds[i].fd, request, strlen(request));
+		if (read(fds[i].fd, answer, sizeof(answer)) <= 0)
+			die("subscribe");
+	}
+	puts("ready");
+	fflush(stdout);
+	begin = now();
+	bytes = drain(fds, count, at_last_state);
+	printf("{\"seconds\":%.6f,\"bytes\":%" PRIu64 "}\n", now() - begin, bytes);
+	free(fds);
+	return 0;
+}
+
+/* Starts a process that reads all sockets to their ends; `writers` are where it reads from. */
+static void start_plain_reader(int *writers, struct pollfd *readers, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+			die("socketpair");
+		writers[i] = pair[0];
+		readers[i].fd = pair[1];
+	}
+	switch (fork()) {
+	case -1:
+		die("fork");
+		break;
+	case 0:
+		for (unsigned int i = 0; i < count; i++)
+			close(writers[i]);
+		drain(readers, count, at_end);
+		_exit(0);
+	}
+	for (unsigned int i = 0; i < count; i++)
+		close(readers[i].fd);
+}
+
+/* BYTES BATCH SOCKETS: writes BYTES to each of SOCKETS in pieces of BATCH, in turn. */
 static int plain(char **args)
 {
 	const uint64_t bytes = strtoull(args[0], NULL, 10);
 	const size_t batch = strtoull(args[1], NULL, 10);
-	const int readers = atoi(args[2]);
+	static int fds[SOCKETS_MAX];
+	unsigned int count;
+	struct pollfd *readers = sockets(args[2], &count);
 	char *data = malloc(batch);
 	uint64_t left = bytes;
 	double begin;
-	int fds[16];
 
-	if (!data || readers < 1 || readers > (int)(sizeof(fds) / sizeof(fds[0])))
+	if (!data || !batch)
 		die("plain");
 	memset(data, 'x', batch);
-	for (int i = 0; i < readers; i++)
-		fds[i] = start_plain_reader();
+	start_plain_reader(fds, readers, count);
 	begin = now();
 	while (left) {
 		size_t some = left < batch ? left : batch;
 
-		for (int i = 0; i < readers; i++)
+		for (unsigned int i = 0; i < count; i++)
 			write_all(fds[i], data, some);
 		left -= some;
 	}
-	for (int i = 0; i < readers; i++)
+	for (unsigned int i = 0; i < count; i++)
 		close(fds[i]);
 	while (wait(NULL) > 0)
 		;
 	printf("{\"seconds\":%.6f,\"cpu\":%.6f,\"bytes\":%" PRIu64 "}\n", now() - begin, cpu_seconds(),
 	       bytes);
 	free(data);
+	free(readers);
 	return 0;
+}
+
+/* PATH: the plainest server that keeps a line's beginning for each client: echoes what comes. */
+static int serve(char **args)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const int ready = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN };
+	struct client { int fd; char line[4096]; } *client;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", args[0]);
+	if (bind(listener, (const struct sockaddr *)&address, sizeof(address)) ||
+	    listen(listener, 512) || epoll_ctl(ready, EPOLL_CTL_ADD, listener, &event))
+		die(args[0]);
+	while (epoll_wait(ready, &event, 1, -1) == 1) {
+		ssize_t got;
+
+		client = event.data.ptr;
+		if (!client) {
+			client = malloc(sizeof(*client));
+			if (!client)
+				die("client");
+			client->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+			event = (struct epoll_event){ .events = EPOLLIN, .data.ptr = client };
+			if (client->fd < 0 || epoll_ctl(ready, EPOLL_CTL_ADD, client->fd, &event))
+				die("accept");
+			continue;
+		}
+		got = read(client->fd, client->line, sizeof(client->line));
+		if (got > 0)
+			write_all(client->fd, client->line, (size_t)got);
+		if (got <= 0) {
+			close(client->fd);
+			free(client);
+		}
+	}
+	die("epoll");
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -310,13 +436,13 @@ int main(int argc, char **argv)
 		int (*run)(char **args);
 	} commands[] = {
 		{ "log", 3, make_log }, { "encode", 1, encode }, { "read", 4, read_stream },
-		{ "plain", 3, plain },
+		{ "plain", 3, plain }, { "crowd", 3, crowd }, { "serve", 1, serve },
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (argc == commands[i].args + 2 && !strcmp(argv[1], commands[i].name))
 			return commands[i].run(argv + 2);
 	fputs("usage: stream_tool log FILE VMS EVENTS | encode EVENTS | read SOCKET VM MODE check|fast "
-	      "| plain BYTES BATCH READERS\n", stderr);
+	      "| crowd SOCKET VM COUNT | plain BYTES BATCH SOCKETS | serve PATH\n", stderr);
 	return 2;
 }

@@ -98,13 +98,7 @@ EXTRA_DIST += schemas/openrpc.json \
 	tests/e2e/rpc_streaming.py
 SCRIPT_TESTS += tests/cli/svmrund.bats
 
-# Measured on request (bench/stream), never by `make check`.
-EXTRA_PROGRAMS += bench/stream_tool
-bench_stream_tool_CPPFLAGS = $(libsvmrund_a_CPPFLAGS)
-bench_stream_tool_SOURCES = bench/stream_tool.c
-bench_stream_tool_LDADD = libsvmrund.a libsvmkit-common.a $(MD_LIBS)
-EXTRA_DIST += bench/stream tests/e2e/gdb_session.py tests/e2e/stream_guests.py
-CLEANFILES += bench/stream_tool
+EXTRA_DIST += tests/e2e/gdb_session.py tests/e2e/stream_guests.py
 
 # The whole daemon on an engine without hardware; svmrund.bats runs it.
 check_PROGRAMS += tests/unit/svmrund_fake

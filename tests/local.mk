@@ -44,7 +44,8 @@ tests_e2e_abi_kvm_SOURCES = tests/e2e/abi_kvm.c tests/e2e/abi_guest.c tests/e2e/
 check_PROGRAMS += tests/e2e/abi_hostile tests/e2e/abi_scale
 tests_e2e_abi_hostile_SOURCES = tests/e2e/abi_hostile.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_hostile_LDADD = -lpthread
-tests_e2e_abi_scale_SOURCES = tests/e2e/abi_scale.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_scale_SOURCES = tests/e2e/abi_scale.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h \
+	tests/e2e/kernel_memory.c tests/e2e/kernel_memory.h
 tests_e2e_abi_scale_LDADD = -lpthread
 check_PROGRAMS += tests/e2e/abi_fidelity
 tests_e2e_abi_fidelity_SOURCES = tests/e2e/abi_fidelity.c tests/e2e/fidelity_guest.S \
@@ -61,13 +62,7 @@ EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-k
 	tests/run-mutants \
 	tests/mutant-in-lab tests/mutants
 
-# Measured on request (bench/exit-cost, bench/linux-boot), never by `make check`.
-EXTRA_PROGRAMS += bench/exit_cost bench/linux_boot
-bench_exit_cost_SOURCES = bench/exit_cost.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
-bench_linux_boot_SOURCES = bench/linux_boot.c
-EXTRA_DIST += bench/measure bench/exit-cost bench/linux-boot bench/svmc
-CLEANFILES += bench/exit_cost bench/linux_boot
-
+SCRIPT_TESTS += tests/cli/bench.bats
 SCRIPT_TESTS += tests/cli/svmrt_abi.bats
 # The bare ABI in depth, each with both of the module's TLB modes: tests/e2e/run-lab-abi.
 ABI_FLAT = tests/e2e/abi_flat.c tests/e2e/abi_flat.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h

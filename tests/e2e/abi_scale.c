@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "abi_guest.h"
+#include "kernel_memory.h"
 
 #define VMS 64
 #define VCPUS 16
@@ -121,44 +122,6 @@ static void many_vcpus(void)
 
 /* ---- Many after each other ---- */
 
-/* KiB that the kernel has given to nobody, and those in slabs that cannot be reclaimed. */
-struct memory {
-	long available, slab;
-};
-
-/* Sum of the numbers behind `label` in a file, times `unit`. */
-static long sum(const char *path, const char *label, long unit)
-{
-	char line[256];
-	long total = 0;
-	FILE *file = fopen(path, "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		char *text = line + strspn(line, " ");
-
-		if (!strncmp(text, label, strlen(label)))
-			total += strtol(text + strlen(label), NULL, 10) * unit;
-	}
-	if (file)
-		fclose(file);
-	return total;
-}
-
-static struct memory read_memory(void)
-{
-	FILE *file = fopen("/proc/sys/vm/drop_caches", "w");
-
-	if (file) {
-		fputs("3", file);
-		fclose(file);
-	}
-	/* Free pages, and those that lie on the lists of a CPU. */
-	return (struct memory) {
-		.available = sum("/proc/zoneinfo", "pages free ", 4) + sum("/proc/zoneinfo", "count:", 4),
-		.slab = sum("/proc/meminfo", "SUnreclaim:", 1),
-	};
-}
-
 static void one_vm(void)
 {
 	struct abi_guest guest;
@@ -178,21 +141,21 @@ static void vms_come_and_go(int cycles)
 {
 	const int first = cycles / 10;
 	long lost = 0, slab = 0;
-	struct memory before, after = { 0 };
+	struct kernel_memory before, after = { 0 };
 	int i, n;
 
 	for (i = 0; i < first; i++)
 		one_vm();
-	for (before = read_memory(), n = 0; n < 10; n++) {
+	for (before = kernel_memory(), n = 0; n < 10; n++) {
 		usleep(50000);
-		after = read_memory();
+		after = kernel_memory();
 		if (after.available > before.available)
 			before = after;
 	}
 	for (; i < cycles; i++)
 		one_vm();
 	for (i = 0; i < 100; i++) {
-		after = read_memory();
+		after = kernel_memory();
 		lost = before.available - after.available;
 		slab = after.slab - before.slab;
 		if (lost < LOST_KIB && slab < SLAB_KIB)
