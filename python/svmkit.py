@@ -119,13 +119,15 @@ class Client:
         return self.last_id
 
     def answer(self, ident):
-        """The whole message that answers a request; answers to others are kept for theirs."""
+        """The whole message that answers a request; answers to others are kept for theirs. An error
+        without an id is taken for this one's: the daemon could not tell what it answers.
+        """
         while ident not in self.answers:
             message = self.message()
             if "method" in message:
                 self.notes.append(message)
             else:
-                self.answers[message["id"]] = message
+                self.answers[ident if message["id"] is None else message["id"]] = message
         return self.answers.pop(ident)
 
     def call(self, method, **params):

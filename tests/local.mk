@@ -58,7 +58,7 @@ tests_e2e_abi_fuzz_SOURCES = tests/e2e/abi_fuzz.c tests/e2e/abi_fuzz_calls.c \
 tests_e2e_abi_fuzz_LDADD = -lpthread
 EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-kills \
 	tests/e2e/lab/loop.yaml tests/e2e/lab/pages-5level.yaml tests/e2e/run-lab-kdump tests/e2e/run-lab-612 \
-	tests/e2e/run-lab-linux tests/e2e/linux_guest.py tests/e2e/linux_login.exp tests/e2e/linux_time.py tests/e2e/guest_time.py tests/e2e/linux.bats tests/e2e/console_login.exp tests/e2e/linux_ports.txt \
+	tests/e2e/run-lab-linux tests/e2e/linux_guest.py tests/e2e/linux_time.py tests/e2e/guest_time.py tests/e2e/linux.bats tests/e2e/console_login.exp tests/e2e/linux_ports.txt \
 	tests/run-mutants \
 	tests/mutant-in-lab tests/mutants
 

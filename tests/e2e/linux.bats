@@ -66,12 +66,17 @@ finish() {
 	[ "$("${e2fsck%e2fsck}debugfs" -R 'cat /booted' root.img 2>/dev/null | wc -l)" -eq 2 ]
 }
 
-@test "a person logs in at the console, runs commands, and powers off" {
+# a_person COMMAND REASON STATUS: works at the console and ends the guest with COMMAND
+a_person() {
 	command -v expect >/dev/null || skip "no expect"
 	interactive
 	status=0
-	expect -f "$SVMKIT_SRC/tests/e2e/console_login.exp" "$svmctl" "$vm" poweroff >session || status=$?
+	expect -f "$SVMKIT_SRC/tests/e2e/console_login.exp" "$svmctl" "$vm" "$1" >session || status=$?
 	finish
-	[ "$status" -eq 0 ] || { tail -n 40 session; echo "status $status"; false; }
-	grep -q '"reason": *"power-off"' events || { tail -n 3 events; false; }
+	[ "$status" -eq "$3" ] || { tail -n 40 session; echo "status $status"; false; }
+	grep -q "\"reason\": *\"$2\"" events || { tail -n 3 events; false; }
 }
+
+@test "a person logs in at the console, runs commands, and powers off" { a_person poweroff power-off 0; }
+
+@test "a person logs in at the console, runs commands, and resets" { a_person "reboot -f" reset 15; }

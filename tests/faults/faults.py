@@ -170,8 +170,10 @@ class Scene:
         client.call('vm.destroy', vm=vm)
         client.call('template.unload', template=identity)
         client.close()
-        after = self.settled()
-        assert after <= before, (before, after)
+        until = time.monotonic() + LIMIT
+        while self.descriptors() > before:
+            assert time.monotonic() < until, (before, self.descriptors())
+            time.sleep(0.01)
 
     def settled(self):
         """Descriptors, once two looks agree: a closed connection is noticed a moment later."""
@@ -184,10 +186,10 @@ class Scene:
             time.sleep(0.02)
         return last
 
-    def ended(self):
-        """Waits for a daemon that is going down; whether it is gone."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.daemon.process.wait(0.5)
+    def ended(self, error):
+        """Whether the daemon is gone; it is waited for when `error` says that it hung up."""
+        if isinstance(error, (EOFError, OSError)):
+            self.daemon.process.wait(LIMIT)
         return self.daemon.process.poll() is not None
 
     def __enter__(self):
@@ -358,7 +360,7 @@ def one_allocation_fails(scene, number):
     try:
         scene.act()
     except (AssertionError, RpcError, EOFError, OSError) as error:
-        if scene.ended():
+        if scene.ended(error):
             assert 'out of memory' in scene.daemon.text(), (number, scene.daemon.text())
             assert scene.daemon.process.returncode in (-signal.SIGABRT, 1), scene.daemon.process.returncode
         else:
