@@ -78,6 +78,26 @@ junit() {
 	echo '</testsuites>'
 }
 
+# What failed of every stage, again, so that the last screen tells it: at most 10 lines of reason each.
+failures() {
+	local result name log
+	for result in "$logs"/*.result; do
+		awk '$4 == 0 { exit 1 }' "$result" || continue
+		name=$(basename "$result" .result)
+		log=$logs/$name.log
+		# What a test of make check said is not in the stage's log.
+		[ ! -s "$top/build/${name#tests-}/test-suite.log" ] || log=$top/build/${name#tests-}/test-suite.log
+		echo "-- $name:"
+		[ ! -e "$log" ] || awk '
+			/# TODO / { left = 0; next }
+			/^(FAIL: |ERROR: |not ok |Bail out!)/ { print; shown++; left = 10; next }
+			/^(PASS: |SKIP: |ok )/ { left = 0 }
+			{ if (left > 0) print; left--; last[NR % 10] = $0 }
+			END { if (!shown) for (i = NR - 9; i <= NR; i++) if (i > 0) print last[i % 10] }' "$log" |
+			cut -c 1-200 | head -n 30
+	done
+}
+
 # The closing table and the line that counts; the status is 0 if nothing failed.
 finish() {
 	local passed failed
@@ -91,6 +111,7 @@ finish() {
 	passed=$(cat "$logs"/*.result /dev/null | awk '{ n += $2 } END { print n + 0 }')
 	failed=$(cat "$logs"/*.result /dev/null | awk '{ n += $4 } END { print n + 0 }')
 	failed=$((failed + ${1:-0}))
+	[ "$failed" = 0 ] || { say "What failed"; failures; }
 	echo "$passed passed, $failed failed"
 	[ "$failed" = 0 ]
 	exit
