@@ -62,7 +62,7 @@ EXTRA_DIST += tests/e2e/run-lab-debug tests/e2e/run-lab-scale tests/e2e/daemon-k
 	tests/run-mutants \
 	tests/mutant-in-lab tests/mutants
 
-SCRIPT_TESTS += tests/cli/bench.bats
+SCRIPT_TESTS += tests/cli/bench.bats tests/cli/stages.bats
 SCRIPT_TESTS += tests/cli/svmrt_abi.bats
 # The bare ABI in depth, each with both of the module's TLB modes: tests/e2e/run-lab-abi.
 ABI_FLAT = tests/e2e/abi_flat.c tests/e2e/abi_flat.h tests/e2e/abi_guest.c tests/e2e/abi_guest.h
