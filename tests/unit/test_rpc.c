@@ -79,6 +79,39 @@ static void a_truncated_text_is_never_accepted(void **state)
 	assert_int_equal(check(text), JSON_CHECK_OK);
 }
 
+/* Strings are read 16 bytes at a time where nothing is special: here something is, at every place. */
+static void what_is_special_is_seen_anywhere_in_a_string(void **state)
+{
+	static const unsigned char refused[] = { 0x01, 0x1f, 0x80, 0xff };
+	struct json_check_error error;
+
+	(void)state;
+	for (size_t at = 1; at <= 50; at++) {
+		char text[54], *copy = malloc(at + 1);
+
+		text[0] = '"';
+		memset(text + 1, 'a', 52);
+		text[51] = '"';
+		assert_int_equal(json_check(text, 52, 8, &error), JSON_CHECK_OK);
+		for (size_t i = 0; i < sizeof(refused); i++) {
+			text[at] = (char)refused[i];
+			assert_int_equal(json_check(text, 52, 8, &error), JSON_CHECK_SYNTAX);
+			assert_int_equal(error.offset, at);
+		}
+		text[at] = '\\';		/* \a is no escape */
+		assert_int_equal(json_check(text, 52, 8, &error), JSON_CHECK_SYNTAX);
+		text[at] = '"';
+		assert_int_equal(json_check(text, at + 1, 8, &error), JSON_CHECK_OK);
+		text[at] = '\x7f';
+		assert_int_equal(json_check(text, 52, 8, &error), JSON_CHECK_OK);
+		assert_non_null(copy);
+		memcpy(copy, text, at + 1);
+		assert_int_equal(json_check(copy, at + 1, 8, &error), JSON_CHECK_SYNTAX);
+		assert_int_equal(error.offset, at + 1);
+		free(copy);
+	}
+}
+
 static void slices_find_members_and_elements(void **state)
 {
 	static const char text[] = " { \"x\" : [1 , {\"id\":2} ] , \"id\" : 12345678901234567890 }";
@@ -127,6 +160,34 @@ static void base64_decodes_what_it_encoded(void **state)
 	}
 	assert_int_equal(json_b64_encode(text, "fo", 2), 4);
 	assert_memory_equal(text, "Zm8=", 4);
+}
+
+static void base64_takes_the_alphabet_and_names_the_place_of_another_byte(void **state)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint8_t back[12];
+	size_t bad;
+
+	(void)state;
+	for (size_t at = 0; at < 12; at++) {
+		for (unsigned int c = 0; c < 256; c++) {
+			const char *known = c ? strchr(alphabet, (int)c) : NULL;
+			char text[] = "AAAAAAAAAAAA";
+			ssize_t length;
+
+			text[at] = (char)c;
+			if (c == '=' && at == 11)
+				continue;
+			length = json_b64_decode(back, text, 12, &bad);
+			assert_int_equal(length, known ? 9 : -1);
+			if (known)
+				assert_int_equal(back[at / 4 * 3] << 16 | back[at / 4 * 3 + 1] << 8 |
+						 back[at / 4 * 3 + 2],
+						 (known - alphabet) << (18 - 6 * (at % 4)));
+			else
+				assert_int_equal(bad, at);
+		}
+	}
 }
 
 static void base64_has_one_text_for_one_value(void **state)
@@ -351,9 +412,11 @@ int main(void)
 		cmocka_unit_test(the_scanner_accepts_what_rfc_8259_allows),
 		cmocka_unit_test(the_scanner_names_the_first_bad_byte),
 		cmocka_unit_test(a_truncated_text_is_never_accepted),
+		cmocka_unit_test(what_is_special_is_seen_anywhere_in_a_string),
 		cmocka_unit_test(slices_find_members_and_elements),
 		cmocka_unit_test(utf8_prefixes_end_at_whole_characters),
 		cmocka_unit_test(base64_decodes_what_it_encoded),
+		cmocka_unit_test(base64_takes_the_alphabet_and_names_the_place_of_another_byte),
 		cmocka_unit_test(base64_has_one_text_for_one_value),
 		cmocka_unit_test(numbers_are_written_as_printf_would),
 		cmocka_unit_test(strings_survive_escaping),
