@@ -121,12 +121,8 @@ int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
 
-	if (argc == 2 && !strcmp(what, "memory")) {
-		const struct kernel_memory memory = kernel_memory();
-
-		printf("%ld %ld\n", memory.available, memory.slab);
-		return 0;
-	}
+	if (argc == 2 && !strcmp(what, "memory"))
+		return printf("%ld\n", kernel_memory().available) < 0;
 	if (argc == 4 && (!strcmp(what, "vms") || !strcmp(what, "vcpus") || !strcmp(what, "processes")) &&
 	    (!strcmp(argv[2], "svmrt") || !strcmp(argv[2], "kvm")) && atoi(argv[3]) > 0)
 		return measure(what, strcmp(argv[2], "kvm") ? svmrt_vm : kvm_vm, (unsigned int)atoi(argv[3]));

@@ -110,3 +110,31 @@ assert set(r["conditions"]) >= {"command", "commit", "processor"}'
 	sed -n 's/^| `\([a-z-]*\)` |.*/\1/p' "$SVMKIT_SRC/bench/README" | sort >named
 	diff have named
 }
+
+# slope EXPRESSION...: each must be true of bench/slope.py
+slope() {
+	for expression; do
+		PYTHONPATH=$SVMKIT_SRC/bench python3 -B -c 'import random, sys
+from slope import settled, theil_sen
+def noisy(growth, rounds=12, seed=1, noise=45):
+    r = random.Random(seed)
+    return [7000 + growth * n + r.gauss(0, noise) for n in range(rounds)]
+assert eval(sys.argv[1]), sys.argv[1]' "$expression" || return
+	done
+}
+
+@test "the slope of a line is its own, and a few values that are anything do not change it" {
+	slope 'theil_sen([5, 7, 9, 11]) == 2' 'theil_sen([3] * 12) == 0' 'theil_sen([9, 7, 5]) == -2' \
+		'theil_sen([0, 2, 4, 9000, 8, 10, 12, -70, 16, 18]) == 2'
+}
+
+@test "what fills up during the warm-up is no slope afterwards" {
+	slope 'settled(list(range(12))) == list(range(4, 12))' \
+		'theil_sen(settled([0, 900, 1500, 1800] + [1900] * 8)) == 0'
+}
+
+@test "a leak is seen in noise that is larger than it, and noise alone is none" {
+	slope 'all(theil_sen(settled(noisy(120, seed=s))) > 40 for s in range(100))' \
+		'sum(theil_sen(settled(noisy(0, seed=s))) > 40 for s in range(1000)) == 0' \
+		'all(theil_sen(settled(noisy(10, rounds=100, seed=s))) > 5 for s in range(20))'
+}
