@@ -36,19 +36,35 @@ static void refuse(int fd, const char *line)
 	close(fd);
 }
 
-static bool refuse_one_too_many(const struct daemon *daemon, int fd)
+static bool refuse_one_too_many(int fd, unsigned int connected, uint64_t most, const char *who)
 {
-	unsigned long long most = daemon->config->limits.clients;
 	char line[256];
 
-	if (daemon->client_count < most)
+	if (connected < most)
 		return false;
 	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":3,"
-		 "\"message\":\"too many clients are connected; try again later\","
-		 "\"data\":{\"limit\":\"clients\",\"value\":%llu}}}\n", most);
+		 "\"message\":\"too many %s are connected; try again later\","
+		 "\"data\":{\"limit\":\"clients\",\"value\":%llu}}}\n", who, (unsigned long long)most);
 	refuse(fd, line);
-	log_line(LOG_WARNING, "a client was refused: %u are connected", daemon->client_count);
+	log_line(LOG_WARNING, "a client was refused: %u %s are connected", connected, who);
 	return true;
+}
+
+uint64_t client_observers_share(uint64_t limit)
+{
+	return limit / 2 + limit % 2;
+}
+
+static bool refuse_observer_too_many(const struct daemon *daemon, enum role role, int fd)
+{
+	unsigned int connected = 0;
+
+	if (role != ROLE_OBSERVER)
+		return false;
+	list_each(link, &daemon->clients)
+		connected += list_object(link, struct client, link)->role == ROLE_OBSERVER;
+	return refuse_one_too_many(fd, connected,
+				   client_observers_share(daemon->config->limits.clients), "observers");
 }
 
 static bool refuse_stranger(const struct peer *peer, enum role role, int fd)
@@ -140,7 +156,7 @@ bool client_accept(struct daemon *daemon, int listener)
 
 	if (fd < 0)
 		return false;
-	if (refuse_one_too_many(daemon, fd)) {
+	if (refuse_one_too_many(fd, daemon->client_count, daemon->config->limits.clients, "clients")) {
 		daemon->metrics.clients_refused++;
 		return true;
 	}
@@ -151,7 +167,7 @@ bool client_accept(struct daemon *daemon, int listener)
 		return true;
 	}
 	role = peer_role(&peer, daemon->config);
-	if (refuse_stranger(&peer, role, fd)) {
+	if (refuse_stranger(&peer, role, fd) || refuse_observer_too_many(daemon, role, fd)) {
 		daemon->metrics.clients_refused++;
 		peer_free(&peer);
 	} else {

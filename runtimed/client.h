@@ -64,6 +64,12 @@ void client_want_flush(struct client *client);
 void client_flush(struct client *client);
 /* Poll for what is wanted now: input, and room for queued output. */
 void client_update_poll(struct client *client);
+/*
+ * What observers together may have of a limit that all clients share: half of it, so that who may
+ * change nothing cannot keep operators out either.
+ */
+uint64_t client_observers_share(uint64_t limit);
+
 /* Deadlines: stalls of lossless clients, half-open peers that vanished. True: more to watch. */
 bool client_tick(struct client *client);
 /* A new configuration: its role may have changed. */

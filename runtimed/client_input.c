@@ -28,6 +28,41 @@ static void set_capacity(struct client *client, size_t capacity)
 	client->input_capacity = capacity;
 }
 
+static uint64_t held_by_observers(const struct daemon *daemon)
+{
+	uint64_t bytes = 0;
+
+	list_each(link, &daemon->clients) {
+		const struct client *client = list_object(link, struct client, link);
+
+		if (client->role == ROLE_OBSERVER)
+			bytes += client->input_capacity;
+	}
+	return bytes;
+}
+
+/* Refuses the line if it and the unfinished lines of the others would be too much. */
+static bool share_allows(struct client *client, size_t capacity)
+{
+	const uint64_t more = capacity - client->input_capacity;
+	const uint64_t limit = client->daemon->config->limits.input_bytes;
+	const uint64_t share = client_observers_share(limit);
+
+	if (client->daemon->input_bytes + more > limit) {
+		rpc_refuse_line(client, "input_bytes", limit,
+				"all clients together send too much at once; this line is skipped: "
+				"send it again later");
+		return false;
+	}
+	if (client->role == ROLE_OBSERVER && held_by_observers(client->daemon) + more > share) {
+		rpc_refuse_line(client, "input_bytes", share,
+				"all observers together send too much at once; this line is skipped: "
+				"send it again later");
+		return false;
+	}
+	return true;
+}
+
 static bool grow(struct client *client)
 {
 	const struct config_limits *limits = &client->daemon->config->limits;
@@ -37,13 +72,8 @@ static bool grow(struct client *client)
 
 	if (capacity > most)
 		capacity = most;
-	if (capacity > INPUT_START_BYTES &&
-	    client->daemon->input_bytes + capacity - client->input_capacity > limits->input_bytes) {
-		rpc_refuse_line(client, "input_bytes", limits->input_bytes,
-				"all clients together send too much at once; this line is skipped: "
-				"send it again later");
+	if (capacity > INPUT_START_BYTES && !share_allows(client, capacity))
 		return false;
-	}
 	input = realloc(client->input, capacity);
 	if (!input) {
 		rpc_refuse_line(client, "memory", 0, "out of memory for the line; it is skipped");

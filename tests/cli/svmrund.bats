@@ -400,6 +400,10 @@ vm_case() {
 	roles_case as_root_a_stranger_is_told_why_it_is_refused
 }
 
+@test "as root: observers leave room for operators" {
+	roles_case as_root_observers_leave_room_for_operators
+}
+
 @test "as root a reload changes the roles of who is connected" {
 	roles_case as_root_a_reload_changes_the_roles_of_who_is_connected
 }

@@ -14,6 +14,7 @@ import tempfile
 import time
 from contextlib import contextmanager
 from rpc_lib import Client, Daemon, template
+from svmkit import RpcError
 
 BUILD = os.environ.get('SVMKIT_BUILD', '.')
 PROGRAM = os.path.join(BUILD, 'svmrund')
@@ -106,6 +107,36 @@ def as_root_a_stranger_is_told_why_it_is_refused():
             except (EOFError, ConnectionResetError):
                 pass
         assert d.client().call('vm.list') == {'vms': []}
+
+
+def as_root_observers_leave_room_for_operators():
+    """Half of the connections, and of the room for unfinished lines, is not for them."""
+    with Configured('[roles]\ndefault = observer\n[limits]\nclients = 7\nline_bytes = 1MiB\n'
+                    'input_bytes = 4MiB\n') as d:
+        observers = [client_of(d, STRANGER + n) for n in range(4)]
+        for c in observers:
+            c.call('vm.list')
+        error = client_of(d, STRANGER + 9).line()['error']
+        assert error['data'] == {'limit': 'clients', 'value': 4} and 'observers' in error['message'], error
+        operators = [d.client() for _ in range(3)]
+        assert d.client().line()['error']['data'] == {'limit': 'clients', 'value': 7}
+        for c in observers:
+            c.send(b' ' * 900000)
+        operators[0].send(b' ' * 900000 + b'{"jsonrpc": "2.0", "id": "late", "method": "vm.list"}\n')
+        assert operators[0].line()['id'] == 'late'
+        for c in observers:
+            c.send(b'\n')
+        errors = [c.line()['error'] for c in observers]
+        refused = [e['data'] for e in errors if e['code'] == 3]
+        assert 2 <= len(refused) < 4 and all(d == {'limit': 'input_bytes', 'value': 2 << 20} for d in refused), errors
+        observers[0].close()
+        while True:
+            c = client_of(d, STRANGER)
+            try:
+                assert c.call('vm.list') == {'vms': []}
+                break
+            except (EOFError, RpcError):
+                c.close()
 
 
 def as_root_a_reload_changes_the_roles_of_who_is_connected():
