@@ -15,6 +15,8 @@ enum { EAX, EBX, ECX, EDX };
 #define X2APIC (1u << 21)		/* leaf 1 ECX */
 #define TSC_DEADLINE (1u << 24)
 #define HYPERVISOR (1u << 31)
+#define KVM_CLOCKSOURCE2 (1u << 3)	/* leaf 4000_0101 EAX */
+#define KVM_CLOCKSOURCE_STABLE (1u << 24)
 #define HTT (1u << 28)			/* leaf 1 EDX: EBX[23:16] counts */
 #define CMP_LEGACY (1u << 1)		/* leaf 8000_0001 ECX: they are cores */
 #define INVARIANT_TSC (1u << 8)		/* leaf 8000_0007 EDX */
@@ -48,6 +50,12 @@ static const struct svmrt_cpuid_row topology_rows[] = {
 	{ .leaf = 0xb, .live = SVMRT_CPUID_LIVE_EDX_ID },
 	/* Who says that HYPERVISOR is set: "svmkitsvmkit"; there are no other leaves of it. */
 	{ .leaf = 0x40000000, .set = { 0x40000000, 0x6b6d7673, 0x76737469, 0x74696b6d } },
+	/*
+	 * Further interfaces follow at multiples of 100h, each with the signature of who defined it. Of KVM's
+	 * there is the clock (Documentation/virt/kvm/x86/cpuid.rst of the kernel), for all vCPUs the same.
+	 */
+	{ .leaf = 0x40000100, .set = { 0x40000101, 0x4b4d564b, 0x564b4d56, 0x0000004d } },
+	{ .leaf = 0x40000101, .set = { KVM_CLOCKSOURCE2 | KVM_CLOCKSOURCE_STABLE, 0, 0, 0 } },
 };
 #define TOPOLOGY_ROWS (sizeof(topology_rows) / sizeof(topology_rows[0]))
 

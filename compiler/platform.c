@@ -2,7 +2,8 @@
 /*
  * MSRs of a guest with a chipset. Everything else is #GP, as on a processor that does not have it. The
  * names and numbers are those of the AMD64 Architecture Programmer's Manual, volume 2, appendix A, and
- * of the processor programming references of families 17h and 19h.
+ * of the processor programming references of families 17h and 19h; those of the clock are KVM's
+ * (Documentation/virt/kvm/x86/msr.rst of the kernel).
  */
 #include <stdlib.h>
 #include "platform.h"
@@ -48,6 +49,10 @@ static const struct platform_msr rows[] = {	/* ascending */
 	KEPT(0x26e, WRITE_PROTECT, mtrr_firmware), KEPT(0x26f, WRITE_PROTECT, mtrr_firmware),
 	{ ONE(0x277, STATE, 0, STATE), "PAT: the vCPU's own" },
 	KEPT(0x2ff, 0xc06, "MTRR_DEF_TYPE: on, fixed ranges on, write-back"),
+	{ ONE(SVMRT_MSR_WALL_CLOCK, STATE, 0, STATE), "where the kernel writes the time of day at which guest "
+	  "time was 0" },
+	{ ONE(SVMRT_MSR_SYSTEM_TIME, STATE, 0, STATE), "where the kernel writes which TSC was which nanosecond of "
+	  "guest time, and how fast the TSC counts" },
 	{ ONE(0xc0000080, STATE, 0, STATE), "EFER: the vCPU's own, without SVME" },
 	{ ONE(0xc0000103, STATE, 0, STATE), "TSC_AUX: the vCPU's own, for RDTSCP" },
 	KEPT(0xc0010010, 0, "SYSCFG: MTRRs mean what the manual says; no memory encryption"),

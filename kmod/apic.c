@@ -94,6 +94,7 @@ static void arm(struct svmrt_apic *apic, u64 expires_ns)
 static void program(struct svmrt_apic *apic, u64 now_ns)
 {
 	u64 period = svmrt_lapic_period_ns(&apic->regs), left, tsc;
+	const u32 khz = apic->vcpu->vm->tsc_khz;
 
 	if (svmrt_lapic_timer_mode(&apic->regs) == TIMER_TSC_DEADLINE) {
 		if (!apic->regs.tsc_deadline) {
@@ -103,7 +104,7 @@ static void program(struct svmrt_apic *apic, u64 now_ns)
 		tsc = guest_tsc(apic);
 		left = (s64)(apic->regs.tsc_deadline - tsc) > 0 ? apic->regs.tsc_deadline - tsc : 0;
 		/* 2^63 ticks need not be exact; the product must not overflow. */
-		left = left >> 40 ? left / tsc_khz * 1000000 : left * 1000000 / tsc_khz;
+		left = left >> 40 ? left / khz * 1000000 : left * 1000000 / khz;
 		arm(apic, now_ns + min_t(u64, left, S64_MAX / 2));
 		return;
 	}

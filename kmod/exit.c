@@ -160,6 +160,7 @@ static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 	const struct svmrt_msr_row *row = svmrt_msr_find(vcpu->vm, msr);
 	bool write = vmcb_get_EXITINFO1(vcpu->vmcb) & 1;
 	u64 value = (u32)vmcb_get_RAX(vcpu->vmcb) | vcpu->gpr[2] << 32;
+	enum svmrt_leave leave;
 
 	if (!row || (write ? row->write : row->read) == SVMRT_MSR_GP ||
 	    (write && row->write == SVMRT_MSR_STATE && !svmrt_msr_state_write(vcpu, msr, value)))
@@ -174,7 +175,9 @@ static enum svmrt_leave answer_msr(struct svmrt_vcpu *vcpu, u64 next_rip)
 		vmcb_set_RAX(vcpu->vmcb, (u32)value);
 		vcpu->gpr[2] = value >> 32;
 	}
-	return skip_to(vcpu, next_rip);
+	leave = skip_to(vcpu, next_rip);
+	/* The guest's clock is written outside of slices. */
+	return leave == SVMRT_ENTER && unlikely(svmrt_pvclock_due(vcpu)) ? SVMRT_LEAVE_RESCHED : leave;
 }
 
 /* A constant instead of a device: IN reads it, OUT is dropped. INS and OUTS are for user space. */

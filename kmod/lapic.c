@@ -307,15 +307,21 @@ _Bool svmrt_lapic_read_msr(struct svmrt_lapic *apic, __u32 msr, __u64 now_ns, __
 	return 1;
 }
 
-/* Bits that may be set in each writable register; 0: not writable. */
+/*
+ * Bits that may be set in each writable register; 0: not writable. Among them are those of LVT entries
+ * that are only read, delivery status and remote IRR: systems write them back as they found them.
+ */
 static __u64 x2apic_bits(__u32 reg)
 {
+	unsigned int entry = (reg - APIC_REG_LVT) >> 4;
+
 	switch (reg) {
 	case APIC_REG_TPR: return 0xff;
 	case APIC_REG_SVR: return 0x3ff;
 	case APIC_REG_ICR: return 0xffffffff000ccfffULL;
 	case APIC_REG_LVT ... APIC_REG_LVT + (LVT_ENTRIES - 1) * 16:
-		return lvt_bits[(reg - APIC_REG_LVT) >> 4] | 1u << 12;
+		return lvt_bits[entry] | 1u << 12 |
+		       (entry == LVT_LINT0 || entry == LVT_LINT1 ? 1u << 14 : 0);
 	case APIC_REG_TMICT: return 0xffffffff;
 	case APIC_REG_TDCR: return 0xb;
 	case APIC_REG_SELF: return 0xff;

@@ -6,7 +6,7 @@ KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detail.
 	npt.h npt_map.c npt_zap.c dirty.c region.c rules.c policy.h mov.c mov.h \
 	consistency.c consistency.h debugfs.c svmrt_trace.h \
 	state.c svmrt_priv.h user.c vcpu.c vm.c
-KMOD_FILES += time.c
+KMOD_FILES += time.c pvclock.c pvclock.h
 KMOD_FILES += msr.c sysreg.c sysreg.h
 KMOD_FILES += debug.c debug.h step.c step.h
 KMOD_FILES += apic.c gates.c gates.h ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c
@@ -102,6 +102,12 @@ tests_unit_test_gates_SOURCES = tests/unit/test_gates.c kmod/gates.c kmod/gates.
 tests_unit_test_gates_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
 tests_unit_test_gates_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_gates_LDADD = $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/test_pvclock
+UNIT_TESTS += tests/unit/test_pvclock
+tests_unit_test_pvclock_SOURCES = tests/unit/test_pvclock.c kmod/pvclock.h
+tests_unit_test_pvclock_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/kmod
+tests_unit_test_pvclock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_pvclock_LDADD = $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_asid
 UNIT_TESTS += tests/unit/test_asid
 tests_unit_test_asid_SOURCES = tests/unit/test_asid.c kmod/asid.c kmod/asid.h

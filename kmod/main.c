@@ -56,6 +56,7 @@ static int __init svmrt_init(void)
 
 	if (err)
 		return err;
+	svmrt_time_init();
 	svmrt_debugfs_init();
 	err = misc_register(&system_device);
 	if (err) {

@@ -61,8 +61,12 @@ bool svmrt_msr_state_write(struct svmrt_vcpu *vcpu, u32 msr, u64 value)
 		return write_pat(vcpu, value);
 	case MSR_TSC_AUX:
 		return write_tsc_aux(vcpu, value);
+	case SVMRT_MSR_WALL_CLOCK:
+	case SVMRT_MSR_SYSTEM_TIME:
+		return svmrt_pvclock_write(vcpu, msr, value);
 	default:
 		vmcb_set_TSC_OFFSET(vcpu->vmcb, value - rdtsc());
+		svmrt_pvclock_stale(vcpu);
 		return true;
 	}
 }
@@ -76,6 +80,9 @@ u64 svmrt_msr_state_read(const struct svmrt_vcpu *vcpu, u32 msr)
 		return vmcb_get_G_PAT(vcpu->vmcb);
 	case MSR_TSC_AUX:
 		return vcpu->tsc_aux;
+	case SVMRT_MSR_WALL_CLOCK:
+	case SVMRT_MSR_SYSTEM_TIME:
+		return svmrt_pvclock_read(vcpu, msr);
 	default:
 		return rdtsc() + vmcb_get_TSC_OFFSET(vcpu->vmcb);
 	}

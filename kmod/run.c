@@ -348,6 +348,11 @@ static int run_loop(struct svmrt_vcpu *vcpu, enum svmrt_run_reason *reason)
 		}
 		if (unlikely(vcpu->irq.requests))
 			svmrt_irq_process(vcpu);
+		if (unlikely(svmrt_pvclock_due(vcpu))) {
+			err = svmrt_pvclock_update(vcpu);
+			if (err)
+				return no_page(vcpu, err);
+		}
 		if (vcpu->halted || vcpu->irq.wait_sipi) {
 			wait_for_event(vcpu);
 			continue;

@@ -158,12 +158,18 @@ struct svmrt_vm {
 	struct mutex time_lock;		/* time.c; vCPUs come and go under it, too */
 	bool time_stopped;		/* no vCPU RUNs; since: */
 	struct svmrt_moment stopped_at;
+	u64 zero_tsc;			/* the host's, less pauses, when guest time was 0 */
+	u32 tsc_khz;			/* by which all its clocks count */
 	bool has_doorbells;
 	u32 lowest_turn;		/* who took the last lowest-priority message */
 	struct mutex fds_lock;		/* the lists below; readers use RCU */
 	struct list_head irqfds, eoifds, doorbells;
 	u32 fd_count;
 };
+
+/* time.c */
+void svmrt_time_init(void);
+void svmrt_time_begin(struct svmrt_vm *vm);
 
 int svmrt_vm_create(struct svmrt_create_vm *arg);
 void svmrt_vm_put(struct svmrt_vm *vm);
@@ -225,6 +231,12 @@ struct svmrt_debug_state {
 	struct irq_work exit_soon;
 };
 
+/* pvclock.c: its MSRs, and which of the structures are to be written before the next entry. */
+struct svmrt_clock {
+	u64 system, wall;
+	bool system_due, wall_due;
+};
+
 struct svmrt_vcpu {
 	struct svmrt_vm *vm;
 	u64 id;				/* for the IBPB decision: never 0, never reused */
@@ -260,6 +272,7 @@ struct svmrt_vcpu {
 	u64 ring_woken;
 
 	u64 pending_event;		/* EVENTINJ to deliver at the next entry, or 0 */
+	struct svmrt_clock clock;
 	bool halted;
 	u32 dead;			/* enum svmrt_run_reason that ended it for good, or 0 */
 	bool inputs_valid;		/* SHUTDOWN or INVALID: `inputs` is the state, the VMCB is not */
@@ -317,6 +330,17 @@ bool svmrt_msr_state_write(struct svmrt_vcpu *vcpu, u32 msr, u64 value);
 u64 svmrt_msr_state_read(const struct svmrt_vcpu *vcpu, u32 msr);
 bool svmrt_xsetbv(struct svmrt_vcpu *vcpu);
 void svmrt_cpuid_live(const struct svmrt_vcpu *vcpu, const struct svmrt_cpuid_row *row, u32 value[4]);
+
+/* pvclock.c: the guest's clock by its TSC. A write: false is #GP. */
+bool svmrt_pvclock_write(struct svmrt_vcpu *vcpu, u32 msr, u64 value);
+u64 svmrt_pvclock_read(const struct svmrt_vcpu *vcpu, u32 msr);
+void svmrt_pvclock_stale(struct svmrt_vcpu *vcpu);	/* TSC_OFFSET has changed */
+static inline bool svmrt_pvclock_due(const struct svmrt_vcpu *vcpu)
+{
+	return vcpu->clock.system_due || vcpu->clock.wall_due;
+}
+/* Process context. An errno: populate_gpa cannot be had. */
+int svmrt_pvclock_update(struct svmrt_vcpu *vcpu);
 
 /* exit.c: what VMEXIT asks for. IRQs off. */
 enum svmrt_leave svmrt_handle_exit(struct svmrt_vcpu *vcpu);

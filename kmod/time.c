@@ -18,6 +18,44 @@ static void read_clocks(struct svmrt_moment *now)
 	local_irq_restore(flags);
 }
 
+/*
+ * The kernel's tsc_khz may be a measurement of milliseconds, made while it booted; what both clocks
+ * counted since is better, if they agree on the whole (one of them may have stood still in a suspend).
+ */
+static u64 loaded_ns, loaded_tsc;
+
+void svmrt_time_init(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	loaded_ns = ktime_get_boottime_ns();
+	loaded_tsc = rdtsc();
+	local_irq_restore(flags);
+}
+
+static u32 measured_khz(u64 now_ns, u64 now_tsc)
+{
+	u64 ms = div_u64(now_ns - loaded_ns, NSEC_PER_MSEC), khz;
+
+	if (ms < MSEC_PER_SEC)
+		return tsc_khz;
+	khz = div64_u64(now_tsc - loaded_tsc, ms);
+	return khz > tsc_khz - tsc_khz / 50 && khz < tsc_khz + tsc_khz / 50 ? khz : tsc_khz;
+}
+
+void svmrt_time_begin(struct svmrt_vm *vm)
+{
+	u64 now_ns;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	now_ns = ktime_get_boottime_ns();
+	vm->zero_tsc = rdtsc();
+	local_irq_restore(flags);
+	vm->tsc_khz = measured_khz(now_ns, vm->zero_tsc);
+}
+
 /* A vCPU that RUNs, or the number of none. RUN holds vcpu->lock, and looks at `stopped` under it. */
 static u32 find_running(const struct svmrt_vm *vm)
 {
@@ -91,6 +129,7 @@ static int go(struct svmrt_vm *vm, struct svmrt_time *arg)
 		mutex_unlock(&vcpu->lock);
 		svmrt_apic_go_on(vcpu, passed.ns);
 	}
+	WRITE_ONCE(vm->zero_tsc, vm->zero_tsc + passed.tsc);
 	WRITE_ONCE(vm->time_stopped, false);
 	arg->ns = now.ns;
 	return 0;

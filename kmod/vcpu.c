@@ -204,6 +204,7 @@ static int vcpu_set_image(struct svmrt_vcpu *vcpu, struct svmrt_vcpu_set_image *
 		vcpu->pending_event = 0;
 		vcpu->debug.user_exit = false;
 		svmrt_state_init_lazy(vcpu);
+		svmrt_pvclock_stale(vcpu);
 	}
 	mutex_unlock(&vcpu->lock);
 out:

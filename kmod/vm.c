@@ -163,6 +163,7 @@ static struct svmrt_vm *vm_alloc(void)
 	vm->id = atomic64_inc_return(&vm_ids);
 	mutex_init(&vm->lock);
 	mutex_init(&vm->time_lock);
+	svmrt_time_begin(vm);
 	mutex_init(&vm->fds_lock);
 	INIT_LIST_HEAD(&vm->irqfds);
 	INIT_LIST_HEAD(&vm->eoifds);

@@ -87,10 +87,22 @@ enum svmrt_msr_access {
 	SVMRT_MSR_STATE = 4,	/* both: the vCPU's own register, see svmrt_msr_has_state() */
 };
 
-/* MSRs that a row may give access to, with all of a processor's rules: TSC, PAT, EFER, TSC_AUX. */
+/*
+ * The guest's clock by its TSC, as KVM defines it: MSRs 4B56_4D00h and 4B56_4D01h take the address of
+ * pvclock_wall_clock and pvclock_vcpu_time_info, neither of which may cross a page. They are written
+ * before the guest goes on, and again when its TSC_OFFSET was changed. Nanoseconds are guest time.
+ */
+#define SVMRT_MSR_WALL_CLOCK	0x4b564d00u
+#define SVMRT_MSR_SYSTEM_TIME	0x4b564d01u
+
+/*
+ * MSRs that a row may give access to, with all of a processor's rules: TSC, PAT, EFER, TSC_AUX; and the
+ * two above.
+ */
 static inline int svmrt_msr_has_state(__u32 msr)
 {
-	return msr == 0x10 || msr == 0x277 || msr == 0xc0000080 || msr == 0xc0000103;
+	return msr == 0x10 || msr == 0x277 || msr == 0xc0000080 || msr == 0xc0000103 ||
+	       msr == SVMRT_MSR_WALL_CLOCK || msr == SVMRT_MSR_SYSTEM_TIME;
 }
 
 struct svmrt_msr_row {

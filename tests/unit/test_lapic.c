@@ -309,6 +309,10 @@ static void every_x2apic_msr_exists_or_faults(void **state)
 	assert_true(msg.dest == 0x123 && msg.vector == 0x40 && msg.logical && msg.x2apic);
 	assert_int_equal(APIC_DO_SEND, svmrt_lapic_write_msr(&apic, 0x83f, 0x55, 0, &msg));
 	assert_true(msg.shorthand == 1 && msg.vector == 0x55);
+	/* Bits of LINT0 that are only read may be written, as Linux does, and stay what they are. */
+	assert_false(svmrt_lapic_write_msr(&apic, 0x835, 0x5700, 0, &msg) & APIC_DO_GP);
+	assert_int_equal(apic.lvt[LVT_LINT0] & 0xffff, 0x700);
+	assert_true(svmrt_lapic_write_msr(&apic, 0x832, 0x4040, 0, &msg) & APIC_DO_GP);
 }
 
 int main(void)
