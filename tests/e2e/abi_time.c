@@ -193,11 +193,10 @@ static void test_expiry(const uint8_t *code, const uint8_t *end, const uint8_t *
 
 /* ---- Ticks ---- */
 
-/* 1000 a second, which the guest takes only at the end. */
+/* 1000 a second, which the guest does not take. */
 ABI_CODE16(ticks,
 	APIC_ON "	movl $0xb, " APIC(3e0) "\n	movl $0x20040, " APIC(320) "\n"
-	"	movl $1000000, " APIC(380) "\n	out %al, $0x80\n"
-	"	movl $0x10040, " APIC(320) "\n	vmmcall\n");
+	"	movl $1000000, " APIC(380) "\n	out %al, $0x80\n	vmmcall\n");
 
 static void test_ticks(uint32_t op, const char *what)
 {
@@ -205,15 +204,18 @@ static void test_ticks(uint32_t op, const char *what)
 
 	irq_start(dev, 1, 1, ticks, ticks_end);
 	run_with_pause(op);
-	count = missed();
-	most = (span.end_ns - span.begin_ns - span.pause_ns) / 1000000 + 1;
+	/* What has expired meanwhile does so at once, but by an interrupt; or the alarm ends it. */
+	do {
+		count = missed();
+	} while (op == SVMRT_TIME_JUMP && count + 1 < span.pause_ns / 1000000);
+	most = (host_ns() - span.begin_ns - span.pause_ns) / 1000000 + 1;
 	abi_ok(span.missed_before == span.missed_after, "%s: no tick while time stands still", what);
 	if (op == SVMRT_TIME_GO)
 		abi_ok(span.reason == SVMRT_RUN_STOP && count <= most,
 		       "%s: %llu ticks are missed, not more than %llu", what, (unsigned long long)count,
 		       (unsigned long long)most);
 	else
-		abi_ok(span.reason == SVMRT_RUN_STOP && count + 1 >= span.pause_ns / 1000000,
+		abi_ok(span.reason == SVMRT_RUN_STOP && count <= most + span.pause_ns / 1000000,
 		       "%s: those of %llu ns are missed, one interrupt, and counted: %llu", what,
 		       (unsigned long long)span.pause_ns, (unsigned long long)count);
 	irq_stop();
