@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Pause and resume by a guest's own clocks: TSC, local APIC timer and ACPI timer see nothing of a pause,
 see all of it when the resume says jump, and agree with each other; ticks of LAPIC, PIT and RTC that
-passed in a jump are one each and counted. The guest is held against the lab's clock, in whose terms the
+passed in a jump are one each and counted. The clock that a guest asks for by an MSR says the same as the
+others, and is written only where it may be. The guest is held against the lab's clock, in whose terms the
 pause is known: no bound is a guess."""
 import base64
 import os
@@ -37,6 +38,9 @@ payload:
             mov     $0xffffffff, %eax
             wrmsr
             mov     $0x100000, %edi
+            mov     $0x4b564d01, %ecx
+            mov     $0x102001, %eax
+            wrmsr
             xor     %ebx, %ebx
     again:  rdtsc
             mov     %eax, (%rdi)
@@ -100,6 +104,54 @@ payload:
 exits: { HLT: { do: wait, event: count } }
 devices: [ { chipset: pc } ]
 """
+# WRMSR of each row (number, value) at 0x120000; what came of it, 1 or 2 (#GP), from 0x130000 on.
+MSRS = """
+svmspec: 1
+name: msrs
+extends: long64
+memory: [ { at: 0, size: 2MiB, kind: ram } ]
+payload:
+  asm: |
+    start:  mov     $0x110000, %edi
+            lea     fault(%rip), %rax
+            mov     %ax, 208(%rdi)
+            movl    $0x8e000008, 210(%rdi)
+            shr     $16, %rax
+            mov     %ax, 214(%rdi)
+            lidt    table(%rip)
+            mov     $0x120000, %esi
+            mov     $0x130000, %ebx
+    next:   mov     (%rsi), %ecx
+            test    %ecx, %ecx
+            jz      done
+            mov     4(%rsi), %eax
+            mov     8(%rsi), %edx
+            movb    $1, (%rbx)
+            wrmsr
+            add     $12, %rsi
+            inc     %rbx
+            jmp     next
+    done:   mov     $0x4b564d01, %ecx
+            rdmsr
+            mov     %eax, 0x131000
+            vmmcall
+    fault:  movb    $2, (%rbx)
+            addq    $2, 8(%rsp)
+            add     $8, %rsp
+            iretq
+    table:  .word   0xfff
+            .quad   0x110000
+devices: [ { chipset: pc } ]
+exits: { VMMCALL: { do: stop } }
+"""
+SYSTEM, WALL = 0x4b564d01, 0x4b564d00
+GOOD, FAULT = 1, 2
+WRITES = [
+    (SYSTEM, 0x140001, GOOD), (SYSTEM, 0x140ff1, FAULT), (SYSTEM, 0x140003, FAULT),
+    (SYSTEM, 1 << 40 | 1, FAULT), (SYSTEM, 1 << 63 | 1, FAULT), (SYSTEM, 0x3f000001, GOOD),
+    (WALL, 0x150000, GOOD), (WALL, 0x150001, FAULT), (WALL, 0x150ff8, FAULT), (WALL, 1 << 63, FAULT),
+    (WALL, 0x3f000000, GOOD), (SYSTEM, 0x142000, GOOD), (SYSTEM, 0x141fe1, GOOD),
+]
 READINGS, ASKED = 0x100000, 0x101000
 PM_HZ, PM_MASK = 3579545, 0xffffff
 LAB = os.path.join(BUILD, "svmlab")
@@ -147,6 +199,11 @@ class Clocks:
                 return tsc, (0xffffffff - before) * 16e-9, (0xffffffff - after) * 16e-9, pm
             time.sleep(0.01)            # until it answers, or the test's limit ends it
 
+    def clock(self):
+        """Of the guest's clock: the TSC at which it was 0, factor and shift."""
+        _, tsc, _, factor, shift = struct.unpack("<I4xQQIb", self.memory(0x102000, 29))
+        return tsc, factor, shift
+
 
 def between(low, value, high, slack):
     return low - slack <= value <= high + slack
@@ -172,6 +229,12 @@ def check_clocks(tap, guest, name, **how):
     counted = then[0] - last[0]
     tap.ok(between(low * rates[0], counted, high * rates[1], counted / 100),
            f"{name}: the TSC agrees", f"{counted} at {rates[0]:.0f} to {rates[1]:.0f} Hz")
+    origin, factor, shift = guest.clock()
+    nanoseconds = [((tsc - origin << shift if shift >= 0 else tsc - origin >> -shift) * factor) >> 32
+                   for tsc in (last[0], then[0])]
+    told = (nanoseconds[1] - nanoseconds[0]) / 1e9
+    tap.ok(between(low, told, high, told / 100), f"{name}: the clock by the TSC agrees",
+           f"{told:.6f} s, {low:.6f} to {high:.6f} s")
     print(f"# {name}: {facts}")
 
 
@@ -211,7 +274,35 @@ def check_ticks(tap, client):
     client.call("vm.destroy", vm=vm)
 
 
+def check_msrs(tap, client):
+    """Where a guest may ask for its clock, and what it finds there."""
+    vm = client.create(client.load(compile_spec(MSRS)), mode=None)
+    rows = b"".join(struct.pack("<IQ", msr, value) for msr, value, _ in WRITES)
+    client.call("memory.write", vm=vm, gpa=0x120000, data=base64.b64encode(rows).decode())
+    before = lab("date +%s")[0]
+    client.call("vm.start", vm=vm)
+    tap.equal(client.call("vm.wait", vm=vm)["end"]["exit"], "VMMCALL", "the guest survives its MSRs")
+
+    def memory(gpa, count):
+        return base64.b64decode(client.call("memory.read", vm=vm, gpa=gpa, bytes=count)["data"])
+
+    results = memory(0x130000, len(WRITES))
+    for (msr, value, want), found in zip(WRITES, results):
+        tap.equal(found, want, f"WRMSR {msr:#x} of {value:#x} is {'#GP' if want == FAULT else 'taken'}")
+    tap.equal(struct.unpack("<I", memory(0x131000, 4))[0], 0x141fe1, "RDMSR gives the last that was taken")
+    first, last = memory(0x140000, 32), memory(0x141fe0, 32)
+    version, tsc, ns, factor, shift, flags = struct.unpack("<I4xQQIbB2x", first)
+    tap.ok(version == 2 and ns == 0 and factor >> 31 and flags == 1, "the clock is there",
+           (version, tsc, ns, factor, shift, flags))
+    tap.equal(first, last, "and the same at the next place that it names")
+    version, seconds, nanoseconds = struct.unpack("<III", memory(0x150000, 12))
+    tap.ok(version == 2 and before - 2 <= seconds <= lab("date +%s")[0] and nanoseconds < 10**9,
+           "and the time of day when guest time was 0", (version, seconds, nanoseconds, before))
+    client.call("vm.destroy", vm=vm)
+
+
 with Tap() as tap, Client() as connection:
+    check_msrs(tap, connection)
     clocks = Clocks(connection)
     check_clocks(tap, clocks, "a pause")
     check_clocks(tap, clocks, "a jump", jump=True)
