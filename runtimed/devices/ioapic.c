@@ -3,6 +3,10 @@
  * Intel 82093AA I/O Advanced Programmable Interrupt Controller (order number 290566), with the EOI
  * register of version 20h (82801 I/O controller hubs, 13.5). A message leaves on the thread that moves
  * the line (SVMRT_VM_MSI); the end of a level-triggered interrupt comes back by an eventfd of its pin.
+ *
+ * An irqfd would do no less and no more: it, too, is one system call of that thread, which sends the
+ * message in the kernel and wakes no loop. But it stands for one message: each write of the guest to an
+ * entry would remove it and add another; and it does not tell whether an APIC took the message.
  */
 #include <errno.h>
 #include <stdlib.h>
