@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MISSED, CANNOT = 1, 77
@@ -35,6 +36,17 @@ def cannot(why):
     """Ends a bench that this machine cannot run."""
     print("cannot run here: " + why, file=sys.stderr)
     sys.exit(CANNOT)
+
+
+def quiet():
+    """Whether the machine does next to nothing else: only then can a time by the clock be judged."""
+    def idle():
+        with open("/proc/stat", encoding="utf-8") as file:
+            return int(file.readline().split()[4])
+
+    before = idle()
+    time.sleep(1)
+    return (idle() - before) / os.sysconf("SC_CLK_TCK") > 0.85 * os.cpu_count()
 
 
 def amount(value):

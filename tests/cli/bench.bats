@@ -82,13 +82,15 @@ assert set(r["conditions"]) >= {"command", "commit", "processor"}'
 	bench hangs 1 <<<'import time; time.sleep(60)'
 	bench mute 10 <<<'pass'
 	bench chatty 10 <<<'print("hello")'
-	bench_run chatty good hangs mute raises
+	bench twice 10 <<<'rows.row("a", "ms", 1); rows.row("a", "ms", 2)'
+	bench_run chatty good hangs mute raises twice
 	[ "$status" -eq 1 ]
 	grep -q '^FAILED raises: status 1: ValueError: no dice' <<<"$output"
 	grep -q '^FAILED hangs: stopped after its limit of 1 s' <<<"$output"
 	grep -q '^FAILED mute: measured nothing' <<<"$output"
 	grep -q '^FAILED chatty: printed what is neither a row nor a point: hello' <<<"$output"
-	grep -q '^2 rows, 0 missed, 4 benches failed' <<<"$output"
+	grep -q '^FAILED twice: has two rows with the name a' <<<"$output"
+	grep -q '^4 rows, 0 missed, 5 benches failed' <<<"$output"
 	grep -q 'FAILED\|Failed:' build/bench/benchmarks.md
 }
 
