@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """benchmarks.md and its curves from what bench/run measured. What a change won is told beside what is
-measured now: bench/wins.json has the numbers of before, with the change that ended them."""
+measured now: bench/wins.json has the numbers of before, with the change that ended them; of times only the
+ratio to the peer, since the machine was busy in its own way each day."""
 import json
 import os
 import re
@@ -65,9 +66,14 @@ def wins(result):
              cells("change", "row", "unit", "before", "now", "of before"), "|---|---|---|---:|---:|---:|"]
     for win in won:
         row = now.get((win["bench"], win["row"]))
-        if row:
-            lines.append(cells(win["change"], f"{win['bench']}: {win['row']}", row["unit"], amount(win["before"]),
-                               amount(row["ours"]), f"{100 * row['ours'] / win['before']:.0f} %"))
+        if row and "ratio" in win:
+            before, after, unit = win["ratio"], row["ratio"], f"of the {row['unit']} of {row['peer_name']}"
+        elif row:
+            before, after, unit = win["before"], row["ours"], row["unit"]
+        else:
+            continue
+        lines.append(cells(win["change"], f"{win['bench']}: {win['row']}", unit, amount(before), amount(after),
+                           f"{100 * after / before:.0f} %"))
     return lines if len(lines) > 5 else []
 
 

@@ -8,7 +8,8 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	mkdir bench docs
 	cp "$SVMKIT_SRC"/bench/{run,rows.py,page.py,chart.py} bench
-	echo '[ { "bench": "good", "row": "compile", "before": 20, "change": "hash" } ]' >bench/wins.json
+	echo '[ { "bench": "good", "row": "compile", "before": 20, "change": "hash" },
+		{ "bench": "good", "row": "speed", "ratio": 2, "change": "batches" } ]' >bench/wins.json
 	bench good 10 <<-'BENCH'
 		rows.row("compile", "instructions", 5, 10, "dtc", bound=0.5)
 		rows.row("speed", "events/s", 30, 10, "plain writer", bound=3, better="higher")
@@ -40,6 +41,7 @@ bench_run() {
 	grep -qF '| compile | instructions | 5 | 10: dtc | 0.50 | at most 0.5: holds |' docs/benchmarks.md
 	grep -qF '| speed | events/s | 30 | 10: plain writer | 3.00 | at least 3: holds |' docs/benchmarks.md
 	grep -qF '| hash | good: compile | instructions | 20 | 5 | 25 % |' docs/benchmarks.md
+	grep -qF '| batches | good: speed | of the events/s of plain writer | 2 | 3 | 150 % |' docs/benchmarks.md
 	grep -qF '](benchmarks-vms-many.svg)' docs/benchmarks.md
 	python3 -c 'import sys, xml.dom.minidom as m
 svg = m.parse(sys.argv[1])
