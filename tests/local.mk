@@ -77,6 +77,9 @@ tests_e2e_abi_mem_race_LDADD = -lpthread
 tests_e2e_abi_mem_limit_SOURCES = tests/e2e/abi_mem_limit.c $(ABI_FLAT)
 EXTRA_DIST += tests/e2e/run-lab-abi
 
+# The same registers bare on QEMU's PC and under svmkit: tests/e2e/run-lab-exerciser.
+EXTRA_DIST += tests/e2e/run-lab-exerciser tests/e2e/lab/exerciser.yaml tests/e2e/exerciser
+
 # Guests with every virtio device, and guests that misuse them: tests/e2e/run-lab-virtio.
 EXTRA_DIST += tests/e2e/run-lab-virtio tests/e2e/lab/virtio-guest tests/e2e/lab/virtio.yaml \
 	tests/e2e/lab/hammer.yaml
