@@ -14,8 +14,8 @@ INTRODUCTION = """<!-- Made by bench/run (make bench); changes here are lost. --
 
 Every row stands beside a peer that was measured in the same run. `ratio` is svmkit's number by the
 peer's; where a row has a bound, `make bench` fails if it is missed. Instructions are callgrind's, or
-those of a lab that counts them (ticks): they repeat. Times do not: they are of the machine named here, while it
-did other things, too. No row has been measured on AMD silicon.
+those of a lab that counts them (ticks): they repeat. Times do not: they are of the machine named here,
+while it did other things, too. Guests ran under emulation: no row about them is of SVM in silicon.
 """
 
 
