@@ -130,6 +130,7 @@ uint64_t emu_increment(uint64_t a, uint64_t by, unsigned int bits, uint64_t *rfl
 uint64_t emu_negate(uint64_t a, unsigned int bits, uint64_t *rflags);
 
 enum emu_status emu_string(struct emu *emu);
+enum emu_status emu_shift(struct emu *emu);
 enum emu_status emu_exchange(struct emu *emu);
 enum emu_status emu_bits(struct emu *emu);
 enum emu_status emu_vector(struct emu *emu);

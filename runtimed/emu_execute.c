@@ -153,6 +153,10 @@ static enum emu_status execute_integer(struct emu *emu)
 	case ZYDIS_MNEMONIC_BT: case ZYDIS_MNEMONIC_BTS:
 	case ZYDIS_MNEMONIC_BTR: case ZYDIS_MNEMONIC_BTC:
 		return emu_bits(emu);
+	case ZYDIS_MNEMONIC_SHL: case ZYDIS_MNEMONIC_SHR: case ZYDIS_MNEMONIC_SAR:
+	case ZYDIS_MNEMONIC_ROL: case ZYDIS_MNEMONIC_ROR:
+	case ZYDIS_MNEMONIC_RCL: case ZYDIS_MNEMONIC_RCR:
+		return emu_shift(emu);
 	default:
 		return emu_exchange(emu);
 	}

@@ -46,7 +46,7 @@ libsvmrund_a_SOURCES = \
 	runtimed/drive.c runtimed/drive.h \
 	runtimed/emu.h runtimed/emu_alu.c runtimed/emu_exchange.c runtimed/emu_execute.c \
 	runtimed/emu_guest.c runtimed/emu_guest.h runtimed/emu_operand.c runtimed/emu_place.c \
-	runtimed/emu_place.h runtimed/emu_string.c runtimed/emu_vector.c \
+	runtimed/emu_place.h runtimed/emu_shift.c runtimed/emu_string.c runtimed/emu_vector.c \
 	runtimed/engine.h runtimed/engine_replay.c runtimed/engine_replay.h \
 	runtimed/engine_svmrt.c \
 	runtimed/event_filter.c runtimed/event_filter.h \

@@ -24,7 +24,7 @@ fuzz: fuzz_decompile fuzz_firmware fuzz_igvm fuzz_image fuzz_spec fuzz_svmt fuzz
 EXTRA_DIST += tests/fuzz/fuzz_emu.c tests/fuzz/fuzz_devices.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_svmlog.c tests/fuzz/fuzz_gdb.c
 CLEANFILES += fuzz_emu fuzz_devices fuzz_rpc fuzz_svmlog fuzz_gdb
 FUZZ_EMU_FILES = runtimed/emu_alu.c runtimed/emu_exchange.c runtimed/emu_execute.c \
-	runtimed/emu_operand.c runtimed/emu_string.c runtimed/emu_vector.c
+	runtimed/emu_operand.c runtimed/emu_shift.c runtimed/emu_string.c runtimed/emu_vector.c
 FUZZ_RPC_FILES = $(libsvmrund_a_SOURCES) $(libsvmkit_common_a_SOURCES) tests/unit/fake_engine.c
 FUZZ_GDB_FILES = ctl/gdb_packet.c ctl/gdb_regs.c ctl/gdb_server.c lib/json_out.c
 

@@ -46,6 +46,15 @@ struct form {
 #define UNARY(name, base, n, defined) \
 	{ name, { base }, 1, n, NO_IMM, BYTE, defined, 1, 0, 0, 0 }, \
 	{ name, { base + 1 }, 1, n, NO_IMM, PLAIN, defined, 1, 0, 0, 0 }
+/* By one, by an immediate, by CL. OF is defined after one bit, CF of a shift while there are bits left. */
+#define SHIFT(name, n, by_one, by_more) \
+	{ name, { 0xd0 }, 1, n, NO_IMM, BYTE, by_one, 0, 0, 0, 0 }, \
+	{ name, { 0xd1 }, 1, n, NO_IMM, PLAIN, by_one, 0, 0, 0, 0 }, \
+	{ name, { 0xc0 }, 1, n, IMM8, BYTE, by_more, 0, 0, 0, 0 }, \
+	{ name, { 0xc1 }, 1, n, IMM8, PLAIN, by_more, 0, 0, 0, 0 }, \
+	{ name, { 0xd2 }, 1, n, NO_IMM, BYTE, by_more, 0, 0, 0, 0 }, \
+	{ name, { 0xd3 }, 1, n, NO_IMM, PLAIN, by_more, 0, 0, 0, 0 }
+#define SIGNS (EMU_ZF | EMU_SF | EMU_PF)
 #define TWICE(name, ...) \
 	{ name, { __VA_ARGS__ }, 2, -1, NO_IMM, PLAIN, ALL, 0, 0, 0, 0 }
 #define BITS(name, op, n, may_lock) \
@@ -65,6 +74,9 @@ static const struct form forms[] = {
 	CLASSIC("xor", 6, LOGIC, 1), CLASSIC("cmp", 7, ALL, 0),
 	UNARY("not", 0xf6, 2, ALL), UNARY("neg", 0xf6, 3, ALL),
 	UNARY("inc", 0xfe, 0, ALL), UNARY("dec", 0xfe, 1, ALL),
+	SHIFT("rol", 0, ALL, ALL & ~EMU_OF), SHIFT("ror", 1, ALL, ALL & ~EMU_OF),
+	SHIFT("rcl", 2, ALL, ALL & ~EMU_OF), SHIFT("rcr", 3, ALL, ALL & ~EMU_OF),
+	SHIFT("shl", 4, LOGIC, SIGNS), SHIFT("shr", 5, LOGIC, SIGNS), SHIFT("sar", 7, LOGIC, SIGNS | EMU_CF),
 	{ "test", { 0x84 }, 1, -1, NO_IMM, BYTE, LOGIC, 0, 0, 0, 0 },
 	{ "test", { 0x85 }, 1, -1, NO_IMM, PLAIN, LOGIC, 0, 0, 0, 0 },
 	{ "test", { 0xf6 }, 1, 0, IMM8, BYTE, LOGIC, 0, 0, 0, 0 },
@@ -740,7 +752,6 @@ static void what_is_not_emulated_changes_nothing(void **state)
 		{ "\xc5\xf8\x10\x07", 4 },		/* vmovups xmm0, [rdi] */
 		{ "\x0f\x6f\x07", 3 },			/* movq mm0, [rdi] */
 		{ "\x66\x0f\xef\x07", 4 },		/* pxor xmm0, [rdi] */
-		{ "\xd1\x27", 2 },			/* shl [rdi], 1 */
 		{ "\x89\xc8", 2 },			/* mov eax, ecx: no memory */
 	};
 
