@@ -25,6 +25,7 @@ struct rpc {
 	double last_id;
 	int64_t timeout_ns;
 	int code;
+	bool heard;		/* the daemon has said something */
 	char *path;
 	char text[1024];
 };
@@ -150,6 +151,10 @@ int rpc_catch_signals(struct rpc *rpc)
 
 static enum rpc_status wire_failure(struct rpc *rpc, enum wire_status status, const char *doing)
 {
+	/* What a socket of systemd does whose service cannot start. */
+	const char *remedy = rpc->heard ? "" :
+		"; if it cannot start, `systemctl status svmrund` says why";
+
 	switch (status) {
 	case WIRE_TIMEOUT:
 		snprintf(rpc->text, sizeof(rpc->text), "%s: no answer in time (%s)", rpc->path,
@@ -159,12 +164,12 @@ static enum rpc_status wire_failure(struct rpc *rpc, enum wire_status status, co
 		snprintf(rpc->text, sizeof(rpc->text), "interrupted");
 		return RPC_INTERRUPTED;
 	case WIRE_CLOSED:
-		return rpc_broken(rpc, "the daemon closed the connection (%s)", doing);
+		return rpc_broken(rpc, "the daemon closed the connection (%s)%s", doing, remedy);
 	case WIRE_TOO_LONG:
 		return rpc_broken(rpc, "the daemon sent a line of more than %u MiB: not JSON-RPC",
 				  WIRE_LINE_BYTES >> 20);
 	default:
-		return rpc_broken(rpc, "%s (%s)", strerror(errno), doing);
+		return rpc_broken(rpc, "%s (%s)%s", strerror(errno), doing, remedy);
 	}
 }
 
@@ -240,6 +245,7 @@ static enum rpc_status read_message(struct rpc *rpc, int64_t deadline, bool in_c
 	wired = wire_line(&rpc->wire, deadline, in_call, &line, &bytes);
 	if (wired != WIRE_OK)
 		return wire_failure(rpc, wired, doing);
+	rpc->heard = true;
 	status = parse_line(rpc, line, bytes, &message, &kind);
 	if (status != RPC_OK)
 		return status;

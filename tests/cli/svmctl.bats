@@ -263,7 +263,9 @@ json_lines() {
 
 @test "a daemon that hangs up is named, in a call and in the middle of a run" {
 	run --separate-stderr -1 fake '"close_on":"vm.create"' run plain.yaml
-	[[ $stderr == *"the daemon closed the connection (vm.create)"* ]]
+	[[ $stderr == *"the daemon closed the connection (vm.create)" ]]
+	run --separate-stderr -1 fake '"close_on":"template.list"' list
+	[[ $stderr == *"the daemon closed the connection (template.list); if it cannot start, "* ]]
 	run --separate-stderr -1 fake '"console":["hel"],"eof":true' run plain.yaml
 	[ "$output" = hel ]
 	[[ $stderr == *"the daemon closed the connection (waiting for events)"* ]]
