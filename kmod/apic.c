@@ -40,8 +40,9 @@ int svmrt_vm_irqchip(struct svmrt_vm *vm, struct svmrt_irqchip *arg)
 	int err = 0;
 	u32 i;
 
-	if (arg->flags != SVMRT_IRQCHIP_LAPIC) {
-		svmrt_err(arg, "interrupt controller flags %#x: only local APICs (1) exist", arg->flags);
+	if ((arg->flags & ~SVMRT_IRQCHIP_VIRTUAL_WIRE) != SVMRT_IRQCHIP_LAPIC) {
+		svmrt_err(arg, "interrupt controller flags %#x: local APICs (1) exist, and with them the virtual wire (2)",
+			  arg->flags);
 		return -EINVAL;
 	}
 	mutex_lock(&vm->lock);
@@ -50,10 +51,12 @@ int svmrt_vm_irqchip(struct svmrt_vm *vm, struct svmrt_irqchip *arg)
 			err = -EEXIST;
 	if (vm->irqchip)
 		err = -EEXIST;
-	if (err)
+	if (err) {
 		svmrt_err(arg, "local APICs are decided once, before the VM's first vCPU");
-	else
+	} else {
 		vm->irqchip = true;
+		vm->virtual_wire = arg->flags & SVMRT_IRQCHIP_VIRTUAL_WIRE;
+	}
 	mutex_unlock(&vm->lock);
 	return err;
 }
@@ -206,6 +209,8 @@ int svmrt_apic_init(struct svmrt_vcpu *vcpu)
 	apic->vcpu = vcpu;
 	svmrt_lapic_reset(&apic->regs, vcpu->index, SVMRT_APIC_DEFAULT_BASE | SVMRT_APIC_AE |
 			  (vcpu->index ? 0 : SVMRT_APIC_BSC));
+	if (!vcpu->index && vcpu->vm->virtual_wire)
+		svmrt_lapic_virtual_wire(&apic->regs);
 	svmrt_hrtimer_setup(&apic->timer, fire, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_HARD);
 	apic->stopped = vcpu->vm->time_stopped;
 	apic->stopped_at = vcpu->vm->stopped_at;

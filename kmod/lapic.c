@@ -50,6 +50,13 @@ void svmrt_lapic_reset(struct svmrt_lapic *apic, __u32 id, __u64 base)
 		apic->lvt[i] = LVT_MASKED;
 }
 
+void svmrt_lapic_virtual_wire(struct svmrt_lapic *apic)
+{
+	apic->svr = 0x1ff;
+	apic->lvt[LVT_LINT0] = APIC_EXTINT << 8;
+	apic->lvt[LVT_LINT1] = APIC_NMI << 8;
+}
+
 /* ---- Priorities ---- */
 
 __u32 svmrt_lapic_ppr(const struct svmrt_lapic *apic)

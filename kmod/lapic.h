@@ -61,6 +61,10 @@ struct svmrt_apic_msg {
 #define APIC_DO_GP	8u	/* x2APIC and MSRs: #GP(0), nothing else happened */
 
 void svmrt_lapic_reset(struct svmrt_lapic *apic, __u32 id, __u64 base);
+
+/* After a reset: on, with the PIC at LINT0 (ExtINT) and NMI at LINT1, as firmware hands a boot processor over. */
+void svmrt_lapic_virtual_wire(struct svmrt_lapic *apic);
+
 static inline _Bool svmrt_lapic_x2(const struct svmrt_lapic *apic)
 {
 	return (apic->base & (SVMRT_APIC_AE | SVMRT_APIC_EXTD)) == (SVMRT_APIC_AE | SVMRT_APIC_EXTD);

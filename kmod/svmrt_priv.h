@@ -155,6 +155,7 @@ struct svmrt_vm {
 	struct svmrt_vcpu *vcpus[SVMRT_MAX_VCPUS];	/* read under RCU, or vm->lock */
 	u32 vcpu_limit;			/* no index was ever as high */
 	bool irqchip;			/* vCPUs have local APICs */
+	bool virtual_wire;		/* vCPU 0's begins as firmware leaves it */
 	struct mutex time_lock;		/* time.c; vCPUs come and go under it, too */
 	bool time_stopped;		/* no vCPU RUNs; since: */
 	struct svmrt_moment stopped_at;

@@ -220,7 +220,8 @@ static int svmrt_debug(int vcpu_fd, struct svmrt_vcpu_debug *debug, struct engin
 
 static int svmrt_irqchip(int vm_fd, struct engine_error *error)
 {
-	struct svmrt_irqchip irqchip = { .size = sizeof(irqchip), .flags = SVMRT_IRQCHIP_LAPIC };
+	struct svmrt_irqchip irqchip = { .size = sizeof(irqchip), 
+					   .flags = SVMRT_IRQCHIP_LAPIC | SVMRT_IRQCHIP_VIRTUAL_WIRE };
 
 	if (ioctl(vm_fd, SVMRT_VM_IRQCHIP, &irqchip) < 0)
 		return engine_fail(error, errno, "SVMRT_VM_IRQCHIP", irqchip.error);

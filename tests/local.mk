@@ -81,5 +81,5 @@ EXTRA_DIST += tests/e2e/run-lab-abi
 EXTRA_DIST += tests/e2e/run-lab-exerciser tests/e2e/lab/exerciser.yaml tests/e2e/exerciser
 
 # Guests with every virtio device, and guests that misuse them: tests/e2e/run-lab-virtio.
-EXTRA_DIST += tests/e2e/run-lab-virtio tests/e2e/lab/virtio-guest tests/e2e/lab/virtio.yaml \
+EXTRA_DIST += tests/e2e/run-lab-virtio tests/e2e/lab/virtio-guest tests/e2e/lab/virtio-initrd tests/e2e/lab/virtio.yaml \
 	tests/e2e/lab/hammer.yaml

@@ -5,7 +5,7 @@
 RUN_PACKAGES="gcc make autoconf automake libtool pkg-config binutils libyaml-dev libuv1-dev
 	libcjson-dev libssl-dev libmd-dev libncurses-dev libzydis-dev libsystemd-dev linux-headers-amd64 qemu-system-x86
 	busybox-static kmod cpio xz-utils util-linux"
-TEST_PACKAGES="linux-headers-6.12-amd64 libcmocka-dev bats clang sparse python3 python3-jsonschema python3-yaml strace mandoc man-db tmux zsh gdb
+TEST_PACKAGES="linux-headers-6.12-amd64 libcmocka-dev bats g++ clang sparse python3 python3-jsonschema python3-yaml strace mandoc man-db tmux zsh gdb
 	bochs bochs-term bochsbios vgabios kexec-tools acpica-tools expect"
 # What building the lab's debug kernel takes, for ./check --full.
 DEBUG_KERNEL_PACKAGES="flex bison bc libelf-dev"

@@ -473,10 +473,12 @@ struct svmrt_vcpu_debug {
  */
 struct svmrt_irqchip {
 	__u32 size;
-	__u32 flags;		/* SVMRT_IRQCHIP_LAPIC */
+	__u32 flags;		/* SVMRT_IRQCHIP_LAPIC, or both */
 	char error[SVMRT_ERROR_BYTES];
 };
 #define SVMRT_IRQCHIP_LAPIC 1u
+/* vCPU 0 begins as firmware leaves it: its APIC is on, LINT0 is ExtINT (virtual wire), LINT1 NMI. */
+#define SVMRT_IRQCHIP_VIRTUAL_WIRE 2u
 
 /* One message to the local APICs, as a device writes it. Returns how many APICs took it. */
 struct svmrt_msi {

@@ -408,7 +408,7 @@ static uint64_t msi_address(struct fuzz *f)
 
 static int call_irqchip(struct fuzz *f)
 {
-	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC };
+	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC | fuzz_below(f, 4) };
 
 	bend(f, &chip, sizeof(chip));
 	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_IRQCHIP, fuzz_pointer(f, &chip));

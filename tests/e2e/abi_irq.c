@@ -162,7 +162,7 @@ ABI_CODE16(nmi,
 	"	pop %ax\n	iret\n");
 ABI_LABEL(nmi_handler);
 
-static void test_nmi(int apics)
+static void test_nmi(unsigned int apics)
 {
 	int reason, first;
 
@@ -249,12 +249,12 @@ ABI_CODE16(extint,
 	"extint_handler:\n	vmmcall\n");
 ABI_LABEL(extint_handler);
 
-static void test_extint(void)
+static void test_extint(unsigned int apics)
 {
 	struct svmrt_vcpu_extint line = { .size = sizeof(line), .level = 1 };
 	int first, again;
 
-	irq_start(dev, 0, 1, extint, extint_end);
+	irq_start(dev, apics, 1, extint, extint_end);
 	irq_vector(0x48, extint, extint_handler);
 	ig.run->inta = 0x48;
 	ig.run->dirty = SVMRT_DIRTY_INTA;
@@ -262,8 +262,8 @@ static void test_extint(void)
 	ioctl(ig.vcpu, SVMRT_VCPU_EXTINT, &line);
 	first = abi_run(&ig);
 	abi_ok(first == SVMRT_RUN_INTA && ig.ram[0x3002] == 1 && ig.run->rflags & 0x200,
-	       "the INTR line asks for its vector when the guest opens IF (reason %d, RFLAGS %#llx)", first,
-	       (unsigned long long)ig.run->rflags);
+	       "the INTR line asks for its vector when the guest opens IF (APICs %u, reason %d, RFLAGS %#llx)",
+	       apics, first, (unsigned long long)ig.run->rflags);
 	line.level = 0;
 	ioctl(ig.vcpu, SVMRT_VCPU_EXTINT, &line);
 	ig.run->inta = 0x48;
@@ -349,7 +349,8 @@ int main(int argc, char **argv)
 	test_nmi_of_the_template();
 	if (!irq_on_bochs)
 		test_stepped();
-	test_extint();
+	test_extint(0);
+	test_extint(SVMRT_IRQCHIP_LAPIC | SVMRT_IRQCHIP_VIRTUAL_WIRE);
 	test_registers();
 	test_bad_calls();
 	abi_info(dev, &info);

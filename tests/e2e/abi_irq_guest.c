@@ -67,13 +67,13 @@ static void populate(uint64_t gpa)
 	need(abi_call(&ig, ig.vm, SVMRT_VM_ACCESS, &access, access.error), "VM_ACCESS");
 }
 
-void irq_start(int dev, int apics, int vcpus, const uint8_t *code, const uint8_t *end)
+void irq_start(int dev, unsigned int apics, int vcpus, const uint8_t *code, const uint8_t *end)
 {
 	static const struct svmrt_exit_rule rules[] = {
 		{ .code = 0x78, .action = SVMRT_DO_WAIT }, { .code = 0x7b, .action = SVMRT_DO_USER },
 		{ .code = 0x81, .action = SVMRT_DO_STOP },
 	};
-	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = SVMRT_IRQCHIP_LAPIC };
+	struct svmrt_irqchip chip = { .size = sizeof(chip), .flags = apics };
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = ABI_RAM_BYTES };
 
 	alarm(60);			/* for each guest: one that hangs ends the test */

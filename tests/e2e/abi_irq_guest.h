@@ -31,8 +31,8 @@ void irq_options(int argc, char **argv);
 extern uint64_t irq_tsc_offset;	/* of vCPUs that irq_start makes */
 extern uint64_t irq_event;	/* EVENTINJ of vCPU 0 */
 
-/* `vcpus` of them; the second waits for SIPI. HLT waits, OUT goes to user space, VMMCALL stops. */
-void irq_start(int dev, int apics, int vcpus, const uint8_t *code, const uint8_t *end);
+/* `apics`: flags of SVMRT_VM_IRQCHIP, 0: not called. `vcpus` of them; the second waits for SIPI. HLT waits, OUT goes to user space, VMMCALL stops. */
+void irq_start(int dev, unsigned int apics, int vcpus, const uint8_t *code, const uint8_t *end);
 void irq_vector(unsigned int vector, const uint8_t *code, const uint8_t *label);
 void irq_stop(void);
 void irq_stats(struct svmrt_stats *stats);

@@ -321,14 +321,15 @@ def vcpus_run_where_and_how_urgently_it_was_asked():
         digest = c.load(template(rdi=SPIN))
         cpu = max(os.sched_getaffinity(d.process.pid))
         before = set(os.listdir('/proc/%d/task' % d.process.pid))
-        vm = c.call('vm.create', template=digest, cpus=[cpu], nice=7)['vm']
+        nice = min(os.getpriority(os.PRIO_PROCESS, 0) + 7, 19)      # less may not be asked for
+        vm = c.call('vm.create', template=digest, cpus=[cpu], nice=nice)['vm']
         info = c.call('vm.info', vm=vm)
-        assert (info['cpus'], info['nice']) == ([cpu], 7), info
+        assert (info['cpus'], info['nice']) == ([cpu], nice), info
         c.call('vm.start', vm=vm)
         thread, = set(os.listdir('/proc/%d/task' % d.process.pid)) - before
         assert os.sched_getaffinity(int(thread)) == {cpu}
         deadline = time.monotonic() + 20
-        while os.getpriority(os.PRIO_PROCESS, int(thread)) != 7:
+        while os.getpriority(os.PRIO_PROCESS, int(thread)) != nice:
             assert time.monotonic() < deadline
         c.call('vm.stop', vm=vm)
         error = c.error('vm.create', template=digest, cpus=[cpu, 1023])

@@ -55,6 +55,19 @@ static void a_vector_is_delivered_if_its_class_is_above_tpr_and_what_is_served(v
 			}
 }
 
+static void the_virtual_wire_takes_interrupts_of_the_pic_and_nmis(void **state)
+{
+	(void)state;
+	svmrt_lapic_reset(&apic, 0, XAPIC);
+	assert_false(svmrt_lapic_local(&apic, LVT_LINT1, &msg));
+	svmrt_lapic_virtual_wire(&apic);
+	assert_true(svmrt_lapic_on(&apic));
+	assert_true(svmrt_lapic_local(&apic, LVT_LINT0, &msg));
+	assert_int_equal(APIC_EXTINT, msg.mode);
+	assert_true(svmrt_lapic_local(&apic, LVT_LINT1, &msg));
+	assert_int_equal(APIC_NMI, msg.mode);
+}
+
 static void interrupts_end_in_the_order_of_their_priority(void **state)
 {
 	unsigned int a, b;
@@ -320,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_vector_is_delivered_if_its_class_is_above_tpr_and_what_is_served),
 		cmocka_unit_test(interrupts_end_in_the_order_of_their_priority),
+		cmocka_unit_test(the_virtual_wire_takes_interrupts_of_the_pic_and_nmis),
 		cmocka_unit_test(a_vector_that_arrives_during_delivery_is_not_lost),
 		cmocka_unit_test(illegal_vectors_are_errors_and_not_interrupts),
 		cmocka_unit_test(an_apic_that_is_off_takes_nothing),
