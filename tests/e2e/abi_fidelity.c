@@ -561,18 +561,27 @@ static void *run_thread(void *arg)
 	return NULL;
 }
 
-/* Kicks whoever runs, in no rhythm: each is an IPI to a guest, or a RUN that returns at once. */
+/*
+ * Kicks whoever runs, in no rhythm: each is an IPI to a guest, or a RUN that returns at once. One that
+ * has not entered its guest since it was kicked is left alone: kicks that come faster than RUN begins, as
+ * they can on one slow processor, would keep the guest out for ever.
+ */
 static void *interrupter(void *arg)
 {
 	struct timespec pause = { .tv_nsec = 50000 };
+	uint64_t entries[GUESTS] = { 0 };
 	unsigned int i = 0;
 
 	(void)arg;
 	while (!__atomic_load_n(&interrupter_stops, __ATOMIC_RELAXED)) {
-		const int fd = running_vcpu[i++ % GUESTS] - 1;
+		struct svmrt_stats stats = { .size = sizeof(stats) };
+		const unsigned int n = i++ % GUESTS;
+		const int fd = running_vcpu[n] - 1;
 
-		if (fd >= 0)
+		if (fd >= 0 && !ioctl(fd, SVMRT_VCPU_STATS, &stats) && stats.entries != entries[n]) {
+			entries[n] = stats.entries;
 			ioctl(fd, SVMRT_VCPU_KICK);
+		}
 		nanosleep(&pause, NULL);
 	}
 	return NULL;
