@@ -3,6 +3,7 @@
 object a line (bench/README says what is in it); the build directory; a lab of the bench's own."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -131,6 +132,8 @@ class Lab:
         return self.call("status", "--socket", seconds=60).strip()
 
     def __enter__(self):
+        # What ends a bench early, such as its time limit, takes the lab down, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         return self
 
     def __exit__(self, *_):
