@@ -321,7 +321,7 @@ static void other_accesses_end_the_run_and_name_the_instruction(void **state)
 
 	refused(m, "\xff\x37", 2, 4, "push [rdi]");
 	refused(m, "\x8c\x1f", 2, 6, "mov [rdi], ds");
-	refused(m, "\xd9\x07", 2, 4, "fld dword ptr [rdi]");
+	refused(m, "\xd9\x07", 2, 4, "fld [rdi]");
 	refused(m, "\xc5\xf8\x10\x07", 4, 4, "vmovups xmm0, [rdi]");
 	refused(m, "\x8b\x07", 2, 4 | 1 << 4, "instruction fetch");
 	refused(m, "\x8b\x07", 2, 4 | 1ULL << 33, "page tables");
