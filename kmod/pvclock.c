@@ -87,8 +87,10 @@ static int store_wall(struct svmrt_vcpu *vcpu)
 {
 	u64 ns = svmrt_pvclock_ns(svmrt_pvclock_scale(vcpu->vm->tsc_khz),
 				  rdtsc() - READ_ONCE(vcpu->vm->zero_tsc));
-	struct timespec64 zero = ns_to_timespec64(ktime_get_real_ns() - ns);
-	struct pvclock_wall_clock wall = { .sec = (u32)zero.tv_sec, .nsec = (u32)zero.tv_nsec };
+	u64 zero_ns = ktime_get_real_ns() - ns;		/* after 1970, and both are unsigned */
+	struct pvclock_wall_clock wall = {
+		.sec = (u32)(zero_ns / NSEC_PER_SEC), .nsec = (u32)(zero_ns % NSEC_PER_SEC),
+	};
 
 	return store(vcpu, vcpu->clock.wall, &wall, sizeof(wall));
 }
