@@ -332,10 +332,35 @@ static noinline u64 decoded_next_rip(struct svmrt_vcpu *vcpu, u64 code)
 	return next;
 }
 
+static inline void count_exit(struct svmrt_vcpu *vcpu, int slot,
+			      const struct svmrt_policy_slot *policy)
+{
+	vcpu->stats.exits[slot]++;
+	if (unlikely(policy->counter >= SVMRT_SLOTS))
+		vcpu->fine_counts[policy->counter - SVMRT_SLOTS]++;
+	count_detail(vcpu, slot);
+}
+
+/* A port whose register user space keeps where we can answer for it. */
+static noinline bool answer_for_user(struct svmrt_vcpu *vcpu, const struct svmrt_policy_slot *policy,
+				     enum svmrt_leave *leave)
+{
+	u32 value = 0;
+
+	if (policy->action != SVMRT_DO_USER || !vcpu->vm->ports || !svmrt_port_access(vcpu, &value))
+		return false;
+	count_exit(vcpu, SVMRT_SLOT_IOIO, policy);
+	if (policy->event > SVMRT_EVENT_COUNT)
+		svmrt_ring_tell(vcpu, SVMRT_SLOT_IOIO, policy, SVMRT_DO_TABLE, true);
+	*leave = answer_port(vcpu, value, vmcb_get_EXITINFO2(vcpu->vmcb));
+	return true;
+}
+
 static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 {
 	const struct svmrt_policy_slot *policy;
 	int slot = svmrt_exit_slot(code);
+	enum svmrt_leave leave;
 	u64 next_rip = 0;
 
 	if (slot < 0)
@@ -343,6 +368,8 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 	policy = &vcpu->vm->policy[slot];
 	if (unlikely(policy->finer))
 		policy = finer_rule(vcpu, slot);
+	if (slot == SVMRT_SLOT_IOIO && answer_for_user(vcpu, policy, &leave))
+		return leave;
 	if (policy->skips) {
 		next_rip = given_next_rip(vcpu->vmcb, code);
 		if (!next_rip)
@@ -351,10 +378,7 @@ static enum svmrt_leave by_policy(struct svmrt_vcpu *vcpu, u64 code)
 		if (!next_rip && vcpu->populate_gpa != ~0ULL)
 			return SVMRT_LEAVE_FETCH;
 	}
-	vcpu->stats.exits[slot]++;
-	if (unlikely(policy->counter >= SVMRT_SLOTS))
-		vcpu->fine_counts[policy->counter - SVMRT_SLOTS]++;
-	count_detail(vcpu, slot);
+	count_exit(vcpu, slot, policy);
 	if (policy->event > SVMRT_EVENT_COUNT)
 		svmrt_ring_tell(vcpu, code, policy, policy->action, true);
 	if (!next_rip && policy->skips) {

@@ -9,7 +9,7 @@ KMOD_FILES = Kbuild asid.c asid.h barrier.h compat.h control.c control.h detail.
 KMOD_FILES += time.c pvclock.c pvclock.h
 KMOD_FILES += msr.c sysreg.c sysreg.h
 KMOD_FILES += debug.c debug.h step.c step.h
-KMOD_FILES += apic.c gates.c gates.h ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c
+KMOD_FILES += apic.c gates.c gates.h ioevent.c irq.c irq.h irqfd.c lapic.c lapic.h lapic_dest.c lapic_timer.c ports.c
 KMOD_TABLES = consistency.def exitcodes.def intercepts.def svmrt.h vmcb.h vmcb_control.def vmcb_layout.h \
 	vmcb_save.def
 KMOD_DEPS = $(KMOD_FILES:%=$(srcdir)/kmod/%) $(KMOD_TABLES:%=$(srcdir)/include/svmkit/%)

@@ -162,6 +162,7 @@ struct svmrt_vm {
 	u64 zero_tsc;			/* the host's, less pauses, when guest time was 0 */
 	u32 tsc_khz;			/* by which all its clocks count */
 	bool has_doorbells;
+	struct svmrt_port_table *ports;	/* or NULL; with its rows fixed before the first vCPU */
 	u32 lowest_turn;		/* who took the last lowest-priority message */
 	struct mutex fds_lock;		/* the lists below; readers use RCU */
 	struct list_head irqfds, eoifds, doorbells;
@@ -325,6 +326,14 @@ enum svmrt_leave {
 	SVMRT_LEAVE_INTA,
 	SVMRT_LEAVE_LOST,		/* SVM was taken from us on this CPU (reboot, suspend) */
 };
+
+/* ports.c: registers that user space keeps in cells of a page that it shares with the VM. */
+int svmrt_ports(struct svmrt_vm *vm, struct svmrt_ports *arg);
+int svmrt_port(struct svmrt_vm *vm, struct svmrt_port *arg);
+int svmrt_ports_mmap(struct svmrt_vm *vm, struct vm_area_struct *vma);
+void svmrt_ports_free(struct svmrt_vm *vm);
+/* True: the access of this IOIO exit is done but for RAX and RIP; IN reads *value. IRQs off. */
+bool svmrt_port_access(struct svmrt_vcpu *vcpu, u32 *value);
 
 /* msr.c: the vCPU's registers behind MSR rows with STATE (false: #GP), XSETBV likewise, CPUID rows. */
 bool svmrt_msr_state_write(struct svmrt_vcpu *vcpu, u32 msr, u64 value);

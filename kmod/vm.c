@@ -26,6 +26,7 @@ static void vm_free(struct svmrt_vm *vm)
 	svmrt_debugfs_remove(vm);
 	svmrt_irqfds_free(vm);
 	svmrt_ioeventfds_free(vm);
+	svmrt_ports_free(vm);
 	svmrt_npt_free(vm);
 	svmrt_regions_free(vm);
 	svmrt_policy_free(vm);
@@ -117,6 +118,10 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		SVMRT_IOCTL_FLAGS(struct svmrt_eoifd, svmrt_eoifd(vm, &arg), user);
 	case SVMRT_VM_IOEVENTFD:
 		SVMRT_IOCTL_FLAGS(struct svmrt_ioeventfd, svmrt_ioeventfd(vm, &arg), user);
+	case SVMRT_VM_PORTS:
+		SVMRT_IOCTL(struct svmrt_ports, svmrt_ports(vm, &arg), user);
+	case SVMRT_VM_PORT:
+		SVMRT_IOCTL_FLAGS(struct svmrt_port, svmrt_port(vm, &arg), user);
 	case SVMRT_VM_ACCESS:
 		SVMRT_IOCTL_FLAGS(struct svmrt_access, vm_access(vm, &arg), user);
 	case SVMRT_VM_UNMAP:
@@ -133,6 +138,11 @@ static long vm_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	}
 }
 
+static int vm_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return svmrt_ports_mmap(file->private_data, vma);
+}
+
 static int vm_release(struct inode *inode, struct file *file)
 {
 	svmrt_vm_put(file->private_data);
@@ -143,6 +153,7 @@ static const struct file_operations vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+	.mmap = vm_file_mmap,
 	.release = vm_release,
 };
 

@@ -105,11 +105,35 @@ static void write_part(struct vm *vm, enum bus_space space, uint64_t address, un
 	}
 }
 
+void bus_deliver_posted(struct vm *vm)
+{
+	struct svmrt_port_page *page = vm->port_cells.page;
+	uint32_t head;
+
+	if (!page)
+		return;
+	head = __atomic_load_n(&page->head, __ATOMIC_ACQUIRE);
+	while (page->tail != head) {
+		const struct svmrt_posted posted = page->posted[page->tail % SVMRT_POSTED];
+
+		__atomic_store_n(&page->tail, page->tail + 1, __ATOMIC_RELEASE);
+		write_part(vm, BUS_PORT, posted.port, posted.bytes, posted.value);
+	}
+}
+
+void bus_settle(struct vm *vm)
+{
+	bus_lock(vm);
+	bus_deliver_posted(vm);
+	bus_unlock(vm);
+}
+
 uint64_t bus_read(struct vm *vm, enum bus_space space, uint64_t address, unsigned int bytes)
 {
 	uint64_t value;
 
 	bus_lock(vm);
+	bus_deliver_posted(vm);
 	value = read_part(vm, space, address, bytes);
 	bus_unlock(vm);
 	return value;
@@ -119,6 +143,7 @@ void bus_write(struct vm *vm, enum bus_space space, uint64_t address, unsigned i
 	       uint64_t value)
 {
 	bus_lock(vm);
+	bus_deliver_posted(vm);
 	write_part(vm, space, address, bytes, bytes == 8 ? value : value & ((1ULL << 8 * bytes) - 1));
 	bus_unlock(vm);
 }

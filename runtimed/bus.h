@@ -42,6 +42,13 @@ uint64_t bus_read(struct vm *vm, enum bus_space space, uint64_t address, unsigne
 void bus_write(struct vm *vm, enum bus_space space, uint64_t address, unsigned int bytes,
 	       uint64_t value);
 
+/*
+ * Writes that the module took in our place (port_cells.h) reach their devices; both of the above do so
+ * first, so that an access finds what was written before it. With the lock; and taking it.
+ */
+void bus_deliver_posted(struct vm *vm);
+void bus_settle(struct vm *vm);
+
 /* Whether a device is there. */
 bool bus_answers(const struct vm *vm, enum bus_space space, uint64_t address);
 

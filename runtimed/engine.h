@@ -70,6 +70,11 @@ struct engine {
 	int (*ioeventfd)(int vm_fd, struct svmrt_ioeventfd *ioeventfd, struct engine_error *error);
 	/* Guest time; `ns`: CLOCK_MONOTONIC at that moment. */
 	int (*time)(int vm_fd, enum svmrt_time_op op, uint64_t *ns, struct engine_error *error);
+	/* The page, or NULL; and its rows. Undone by unmap_ports(). */
+	struct svmrt_port_page *(*ports)(int vm_fd, struct svmrt_ports *ports,
+					 struct engine_error *error);
+	int (*port)(int vm_fd, struct svmrt_port *port, struct engine_error *error);
+	void (*unmap_ports)(struct svmrt_port_page *page);
 	int (*extint)(int vcpu_fd, bool level);
 	int (*init)(int vcpu_fd, struct svmrt_vcpu_init *init);
 	int (*lapic)(int vcpu_fd, struct svmrt_lapic_state *state);

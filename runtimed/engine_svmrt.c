@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include "engine.h"
 
+#define PORT_PAGE_BYTES 4096
+
 int engine_fail(struct engine_error *error, int number, const char *what, const char *kernel_text)
 {
 	const char *name = strerrorname_np(number);
@@ -269,6 +271,36 @@ static int svmrt_time(int vm_fd, enum svmrt_time_op op, uint64_t *ns, struct eng
 	return 0;
 }
 
+static struct svmrt_port_page *svmrt_ports(int vm_fd, struct svmrt_ports *ports,
+					   struct engine_error *error)
+{
+	void *page;
+
+	ports->size = sizeof(*ports);
+	if (ioctl(vm_fd, SVMRT_VM_PORTS, ports) < 0) {
+		engine_fail(error, errno, "SVMRT_VM_PORTS", ports->error);
+		return NULL;
+	}
+	page = mmap(NULL, PORT_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, vm_fd, 0);
+	if (page != MAP_FAILED)
+		return page;
+	engine_fail(error, errno, "mmap of the VM's ports", "");
+	return NULL;
+}
+
+static int svmrt_port(int vm_fd, struct svmrt_port *port, struct engine_error *error)
+{
+	port->size = sizeof(*port);
+	if (ioctl(vm_fd, SVMRT_VM_PORT, port) < 0)
+		return engine_fail(error, errno, "SVMRT_VM_PORT", port->error);
+	return 0;
+}
+
+static void svmrt_unmap_ports(struct svmrt_port_page *page)
+{
+	munmap(page, PORT_PAGE_BYTES);
+}
+
 static int svmrt_extint(int vcpu_fd, bool level)
 {
 	struct svmrt_vcpu_extint extint = { .size = sizeof(extint), .level = level };
@@ -298,6 +330,7 @@ void engine_svmrt_init(struct engine *engine, const char *device)
 		.map_vcpu = svmrt_map_vcpu, .unmap_vcpu = svmrt_unmap_vcpu,
 		.irqchip = svmrt_irqchip, .msi = svmrt_msi, .irqfd = svmrt_irqfd,
 		.eoifd = svmrt_eoifd, .ioeventfd = svmrt_ioeventfd, .time = svmrt_time,
+		.ports = svmrt_ports, .port = svmrt_port, .unmap_ports = svmrt_unmap_ports,
 		.extint = svmrt_extint,
 		.init = svmrt_init, .lapic = svmrt_lapic,
 		.run = svmrt_run, .kick = svmrt_kick, .nmi = svmrt_nmi, .wake = svmrt_wake,

@@ -12,6 +12,7 @@ libsvmrund_a_CPPFLAGS = $(AM_CPPFLAGS) $(SYSTEMD_CFLAGS) -I$(top_srcdir)/runtime
 libsvmrund_a_SOURCES = \
 	runtimed/allowed_file.c runtimed/allowed_file.h \
 	runtimed/bus.c runtimed/bus.h \
+	runtimed/port_cells.c runtimed/port_cells.h \
 	runtimed/client.c runtimed/client.h \
 	runtimed/client_input.c runtimed/client_input.h \
 	runtimed/config.c runtimed/config.h \

@@ -82,6 +82,7 @@ static void wait_for_room(struct vcpu *vcpu)
 
 static void park(struct vcpu *vcpu)
 {
+	bus_settle(vcpu->vm);
 	pthread_mutex_lock(&vcpu->lock);
 	atomic_store(&vcpu->parked, true);
 	daemon_wake(vcpu->vm->daemon);
@@ -196,6 +197,7 @@ static void *thread_main(void *argument)
 
 	vm_place_self(&vcpu->vm->place);
 	run_until_end(vcpu);
+	bus_settle(vcpu->vm);
 	atomic_store(&vcpu->done, true);
 	daemon_wake(vcpu->vm->daemon);
 	return NULL;

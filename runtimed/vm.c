@@ -355,6 +355,7 @@ void vm_destroy(struct vm *vm)
 	for (unsigned int i = 0; i < count; i++)
 		vcpu_destroy(vm->vcpus[i], free_when_closed);
 	device_free_all(vm);
+	port_cells_free(vm);
 	device_thread_free(vm);
 	vm_backings_close(&vm->backings);
 	if (vm->fd >= 0)

@@ -23,6 +23,7 @@
 #include "device_thread.h"
 #include "irq.h"
 #include "list.h"
+#include "port_cells.h"
 #include "template.h"
 #include "vm_backing.h"
 #include "vm_clock.h"
@@ -78,6 +79,7 @@ struct vm {
 	struct irq_lines lines;
 	struct pic *pic;		/* of the chipset, which is one of the devices; or NULL */
 	struct device_thread device_thread;
+	struct port_cells port_cells;
 	struct vm_clock clock;
 	atomic_bool device_ended;	/* with the two below: device_end_run() */
 	struct vm_end device_end;

@@ -31,10 +31,12 @@ check_PROGRAMS += tests/e2e/abi_irq tests/e2e/abi_evfd
 tests_e2e_abi_irq_SOURCES = tests/e2e/abi_irq.c tests/e2e/abi_irq_guest.c tests/e2e/abi_irq_guest.h \
 	tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_irq_LDADD = -lpthread
-check_PROGRAMS += tests/e2e/abi_apic tests/e2e/abi_time
+check_PROGRAMS += tests/e2e/abi_apic tests/e2e/abi_time tests/e2e/abi_ports
 tests_e2e_abi_time_SOURCES = tests/e2e/abi_time.c tests/e2e/abi_irq_guest.c tests/e2e/abi_irq_guest.h \
 	tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_time_LDADD = -lpthread
+tests_e2e_abi_ports_SOURCES = tests/e2e/abi_ports.c tests/e2e/abi_guest.c tests/e2e/abi_guest.h
+tests_e2e_abi_ports_LDADD = -lpthread
 tests_e2e_abi_apic_SOURCES = tests/e2e/abi_apic.c tests/e2e/abi_irq_guest.c tests/e2e/abi_irq_guest.h \
 	tests/e2e/abi_guest.c tests/e2e/abi_guest.h
 tests_e2e_abi_evfd_SOURCES = tests/e2e/abi_evfd.c tests/e2e/abi_irq_guest.c tests/e2e/abi_irq_guest.h \

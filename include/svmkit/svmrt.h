@@ -546,6 +546,69 @@ struct svmrt_time {
 };
 
 /*
+ * ---- Ports that the kernel answers for user space ----
+ * SVMRT_VM_PORTS gives the VM a page, which mmap of its descriptor shares: a cell for each register
+ * that SVMRT_VM_PORT names, and a queue of posted writes. Both calls come before the first vCPU. An IN
+ * or OUT of that port and size (INS and OUTS are not meant) that the policy gives to user space is done
+ * in the kernel as the cell's mode says at that moment, counted and told as any exit (action TABLE).
+ * Where the mode has no bit for it, the queue is full, or with UNLESS, it goes to user space as before.
+ */
+struct svmrt_port_cell {
+	__u32 value;		/* both: what IN reads; what OUT stores */
+	__u32 mode;		/* user: SVMRT_PORT_*, at any time */
+};
+#define SVMRT_PORT_READ		1u	/* IN reads `value` */
+#define SVMRT_PORT_STORE	2u	/* OUT puts its operand, with store_mask, into `value` */
+#define SVMRT_PORT_POST		4u	/* OUT goes into the queue (and not into `value`) */
+
+#define SVMRT_PORT_CELLS 32u
+#define SVMRT_POSTED 256u	/* power of two */
+
+struct svmrt_posted {
+	__u16 port;
+	__u16 bytes;
+	__u32 value;
+};
+
+/*
+ * The page (4096 bytes). Whoever takes from the queue does so before it handles any other access to
+ * those ports: so nothing overtakes a posted write.
+ */
+struct svmrt_port_page {
+	struct svmrt_port_cell cells[SVMRT_PORT_CELLS];
+	__u32 head;		/* kernel: writes posted so far; the slot is head % SVMRT_POSTED */
+	__u32 reserved0[15];
+	__u32 tail;		/* user: writes taken so far */
+	__u32 reserved1[15];
+	struct svmrt_posted posted[SVMRT_POSTED];
+};
+
+/* The eventfd is signalled `delay_ns` after a write was posted, once for all that were until then. */
+struct svmrt_ports {
+	__u32 size;
+	__u32 flags;		/* 0 */
+	__s32 fd;
+	__u32 delay_ns;		/* 1000 .. 1000000000 */
+	char error[SVMRT_ERROR_BYTES];
+};
+
+struct svmrt_port {
+	__u32 size;
+	__u32 flags;		/* SVMRT_PORT_UNLESS */
+	__u32 port;
+	__u32 bytes;		/* 1, 2 or 4: of the access */
+	__u32 cell;		/* each is one port's */
+	__u32 store_mask;
+	/* UNLESS: not while (cells[unless_cell].value & unless_mask) == unless_value. Else 0 */
+	__u32 unless_cell;
+	__u32 unless_mask;
+	__u32 unless_value;
+	__u32 reserved;
+	char error[SVMRT_ERROR_BYTES];
+};
+#define SVMRT_PORT_UNLESS 1u
+
+/*
  * The INTR line of a PIC in user space. While it is 1 and the guest can take an interrupt (with a local
  * APIC: if LINT0 is in ExtINT mode, or the APIC is off), RUN returns SVMRT_RUN_INTA; the next RUN
  * delivers the vector that it finds in `inta`. A message in ExtINT mode asks so once, whatever LINT0
@@ -611,5 +674,7 @@ struct svmrt_lapic_state {
 #define SVMRT_VM_EOIFD		_IOWR(SVMRT_IOC, 0x43, struct svmrt_eoifd)
 #define SVMRT_VM_IOEVENTFD	_IOWR(SVMRT_IOC, 0x44, struct svmrt_ioeventfd)
 #define SVMRT_VM_TIME		_IOWR(SVMRT_IOC, 0x47, struct svmrt_time)
+#define SVMRT_VM_PORTS		_IOWR(SVMRT_IOC, 0x45, struct svmrt_ports)
+#define SVMRT_VM_PORT		_IOWR(SVMRT_IOC, 0x46, struct svmrt_port)
 
 #endif

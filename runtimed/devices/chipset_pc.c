@@ -34,10 +34,9 @@ int chipset_pc_add(struct vm *vm, const struct svmt_device *row, struct engine_e
 	(void)row;
 	pic_add(vm, level_lines(view));
 	if (ioapic_add(vm, (uint8_t)view->vcpu_count, error) || pit_add(vm, error) ||
-	    rtc_add(vm, error) || acpi_pm_add(vm, error))
+	    rtc_add(vm, error) || acpi_pm_add(vm, error) || pci_host_add(vm, error))
 		return -1;
 	keyboard_add(vm);
 	system_ports_add(vm);
-	pci_host_add(vm);
 	return 0;
 }

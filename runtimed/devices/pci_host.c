@@ -14,38 +14,43 @@
 
 #define ENABLE		(1u << 31)
 #define ADDRESS_KEPT	0x80fffffcu
-#define ADDRESS_FUNCTION(address) ((address) >> 8 & 0xffff)	/* bus, device, function */
+#define ADDRESS_FUNCTION 0x80ffff00u	/* enable, bus, device, function */
 
 struct pci_host {
 	struct device device;
 	struct bus_range address_port, data;
-	uint32_t address;
+	struct svmrt_port_cell *address, *absent;	/* the address; ones, unless it is the bridge's */
 	uint8_t config[256];
 };
 
 /* Only 32 bits wide: narrower accesses are other ports' (CF9h among them). */
 static uint64_t address_read(struct bus_range *range, uint64_t offset, unsigned int bytes)
 {
+	const struct pci_host *host = list_object(range, struct pci_host, address_port);
+
 	(void)offset;
-	return bytes == 4 ? list_object(range, struct pci_host, address_port)->address : ~0ull;
+	return bytes == 4 ? port_cell_value(host->address) : ~0ull;
 }
 
 static void address_write(struct bus_range *range, uint64_t offset, unsigned int bytes, uint64_t value)
 {
+	struct pci_host *host = list_object(range, struct pci_host, address_port);
+
 	(void)offset;
 	if (bytes == 4)
-		list_object(range, struct pci_host, address_port)->address =
-			(uint32_t)value & ADDRESS_KEPT;
+		__atomic_store_n(&host->address->value, (uint32_t)value & ADDRESS_KEPT,
+				 __ATOMIC_RELAXED);
 }
 
 static uint64_t data_read(struct bus_range *range, uint64_t offset, unsigned int bytes)
 {
 	const struct pci_host *host = list_object(range, struct pci_host, data);
+	uint32_t address = port_cell_value(host->address);
 	uint64_t value = 0;
 
-	if (!(host->address & ENABLE) || ADDRESS_FUNCTION(host->address))
+	if ((address & ADDRESS_FUNCTION) != ENABLE)
 		return ~0ull;
-	memcpy(&value, host->config + (host->address & 0xfc) + offset, bytes);
+	memcpy(&value, host->config + (address & 0xfc) + offset, bytes);
 	return value;
 }
 
@@ -63,7 +68,31 @@ static void pci_host_free(struct device *device)
 	free(device);
 }
 
-void pci_host_add(struct vm *vm)
+/* Systems ask for every function of 256 buses: the module says that nobody is there. */
+static int add_cells(struct pci_host *host, struct engine_error *error)
+{
+	struct vm *vm = host->device.vm;
+	struct svmrt_port address = {
+		.port = PC_PCI_ADDRESS, .bytes = 4, .store_mask = ADDRESS_KEPT,
+	};
+	struct svmrt_port data = {
+		.flags = SVMRT_PORT_UNLESS, .port = PC_PCI_DATA, .bytes = 4,
+		.unless_mask = ADDRESS_FUNCTION, .unless_value = ENABLE,
+	};
+
+	host->address = port_cell_add(vm, &address, error);
+	if (!host->address)
+		return -1;
+	data.unless_cell = port_cell_number(&vm->port_cells, host->address);
+	host->absent = port_cell_add(vm, &data, error);
+	if (!host->absent)
+		return -1;
+	port_cell_mode(host->address, SVMRT_PORT_READ | SVMRT_PORT_STORE);
+	port_cell_offer(host->absent, true, ~0u);
+	return 0;
+}
+
+int pci_host_add(struct vm *vm, struct engine_error *error)
 {
 	static const uint8_t header[] = {
 		0x36, 0x1b, 0x08, 0x00,		/* 1b36:0008 */
@@ -85,4 +114,5 @@ void pci_host_add(struct vm *vm)
 	device_add(vm, &host->device);
 	bus_add(vm, &host->address_port);
 	bus_add(vm, &host->data);
+	return add_cells(host, error);
 }

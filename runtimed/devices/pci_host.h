@@ -3,8 +3,9 @@
 #ifndef SVMRUND_PCI_HOST_H
 #define SVMRUND_PCI_HOST_H
 
+struct engine_error;
 struct vm;
 
-void pci_host_add(struct vm *vm);
+int pci_host_add(struct vm *vm, struct engine_error *error);
 
 #endif

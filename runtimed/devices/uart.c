@@ -76,6 +76,7 @@ struct uart {
 	uint8_t msr;
 	bool thr_interrupt;
 	bool has_lines;			/* there is a chipset: interrupts are delivered */
+	struct svmrt_port_cell *data_cell, *ier_cell, *lsr_cell;	/* then, too */
 };
 
 /* ---- Receiver ---- */
@@ -124,12 +125,16 @@ static void receive(struct uart *uart, uint8_t byte, bool is_break)
 }
 
 /* In loopback the line is cut off: what was typed waits. */
+static bool takes_typed(const struct uart *uart)
+{
+	return uart->console && !(uart->mcr & MCR_LOOP) && uart->count < capacity(uart);
+}
+
 static void take_typed(struct uart *uart)
 {
 	uint8_t byte;
 
-	while (uart->console && !(uart->mcr & MCR_LOOP) && uart->count < capacity(uart) &&
-	       console_get(uart->console, &byte))
+	while (takes_typed(uart) && console_get(uart->console, &byte))
 		receive(uart, byte, false);
 }
 
@@ -174,6 +179,31 @@ static uint8_t identify(const struct uart *uart)
 	return IIR_NONE;
 }
 
+/* LSR without what its read does: it clears errors and lets typed bytes in. */
+static uint8_t peek_lsr(const struct uart *uart)
+{
+	uint8_t value = (uint8_t)(LSR_THR_EMPTY | uart->errors | (uart->count ? LSR_DATA_READY : 0));
+
+	if (uart->fcr & FCR_ENABLE && uart->count && memchr(uart->breaks, 1, uart->count))
+		value |= LSR_FIFO_ERROR;
+	return value;
+}
+
+/*
+ * What the module may answer: polling for an empty transmitter, and bytes to send while nobody wants to
+ * be interrupted when one has gone.
+ */
+static void publish(struct uart *uart)
+{
+	bool dlab = uart->lcr & LCR_DLAB;
+
+	port_cell_offer(uart->lsr_cell, !uart->errors &&
+			!(takes_typed(uart) && console_has_input(uart->console)), peek_lsr(uart));
+	port_cell_offer(uart->ier_cell, !dlab, uart->ier);
+	port_cell_mode(uart->data_cell, dlab || uart->mcr & MCR_LOOP || uart->ier & IER_THR_EMPTY ? 0 :
+		       SVMRT_PORT_POST);
+}
+
 static void update(struct uart *uart)
 {
 	uint8_t id = identify(uart);
@@ -187,6 +217,7 @@ static void update(struct uart *uart)
 		device_timer_set(&uart->timer, uart->touched_ns + timeout_ns(uart));
 	else
 		device_timer_cancel(&uart->timer);
+	publish(uart);
 }
 
 static void on_timeout(struct device_timer *timer)
@@ -222,9 +253,7 @@ static uint8_t read_lsr(struct uart *uart)
 	uint8_t value;
 
 	take_typed(uart);
-	value = (uint8_t)(LSR_THR_EMPTY | uart->errors | (uart->count ? LSR_DATA_READY : 0));
-	if (uart->fcr & FCR_ENABLE && uart->count && memchr(uart->breaks, 1, uart->count))
-		value |= LSR_FIFO_ERROR;
+	value = peek_lsr(uart);
 	uart->errors = 0;
 	return value;
 }
@@ -357,6 +386,25 @@ static void uart_free(struct device *device)
 	free(device);
 }
 
+static int add_cells(struct uart *uart, struct engine_error *error)
+{
+	struct svmrt_port_cell **const cells[] = {
+		[DATA] = &uart->data_cell, [IER] = &uart->ier_cell, [LSR] = &uart->lsr_cell,
+	};
+
+	for (unsigned int i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		struct svmrt_port port = { .port = (uint32_t)uart->ports.first + i, .bytes = 1 };
+
+		if (!cells[i])
+			continue;
+		*cells[i] = port_cell_add(uart->device.vm, &port, error);
+		if (!*cells[i])
+			return -1;
+	}
+	publish(uart);
+	return 0;
+}
+
 int uart_add(struct vm *vm, const struct svmt_device *row, struct engine_error *error)
 {
 	struct uart *uart = need_memory(sizeof(*uart));
@@ -382,5 +430,5 @@ int uart_add(struct vm *vm, const struct svmt_device *row, struct engine_error *
 		return engine_fail(error, EMFILE, "serial port", "no descriptors are left");
 	if (uart->console)
 		uart->console->typed = &uart->typed;
-	return 0;
+	return add_cells(uart, error);
 }

@@ -300,6 +300,13 @@ static int call_doorbell(struct scene *s)
 	return abi_call(&s->g, s->g.vm, SVMRT_VM_IOEVENTFD, &bell, bell.error);
 }
 
+static int call_ports(struct scene *s)
+{
+	struct svmrt_ports ports = { .size = sizeof(ports), .fd = s->event, .delay_ns = 1000 };
+
+	return abi_call(&s->g, s->g.vm, SVMRT_VM_PORTS, &ports, ports.error);
+}
+
 static int call_dirty(struct scene *s)
 {
 	uint64_t bits = 0;
@@ -435,6 +442,7 @@ static const struct kind kinds[] = {
 	{ "VM_IRQFD", with_apics, call_irqfd, CLEAN },
 	{ "VM_EOIFD", with_apics, call_eoifd, CLEAN },
 	{ "VM_IOEVENTFD", with_apics, call_doorbell, CLEAN },
+	{ "VM_PORTS", with_apics, call_ports, CLEAN },
 	{ "mmap of memory", with_mem, call_mmap_mem, CLEAN },
 	{ "mmap of a vCPU", with_vcpu, call_mmap_vcpu, CLEAN },
 	{ "a touch of mapped memory", with_mem, call_touch, CLEAN },

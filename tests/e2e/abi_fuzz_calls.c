@@ -473,6 +473,34 @@ static int call_ioeventfd(struct fuzz *f)
 	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_IOEVENTFD, fuzz_pointer(f, &bell));
 }
 
+static int call_ports(struct fuzz *f)
+{
+	struct svmrt_ports ports = {
+		.size = sizeof(ports), .fd = fuzz_pick(f, FUZZ_OTHER),
+		.delay_ns = 1000 + fuzz_below(f, 100000),
+	};
+
+	bend(f, &ports, sizeof(ports));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_PORTS, fuzz_pointer(f, &ports));
+}
+
+static int call_port(struct fuzz *f)
+{
+	struct svmrt_port port = {
+		.size = sizeof(port), .flags = fuzz_below(f, 2), .port = fuzz_below(f, 256),
+		.bytes = 1u << fuzz_below(f, 3), .cell = fuzz_below(f, SVMRT_PORT_CELLS + 1),
+		.store_mask = fuzz_below(f, 256),
+	};
+
+	if (port.flags & SVMRT_PORT_UNLESS) {
+		port.unless_cell = fuzz_below(f, SVMRT_PORT_CELLS);
+		port.unless_mask = fuzz_below(f, 4);
+		port.unless_value = fuzz_below(f, 4);
+	}
+	bend(f, &port, sizeof(port));
+	return call(f, fuzz_pick(f, FUZZ_VM), SVMRT_VM_PORT, fuzz_pointer(f, &port));
+}
+
 static int call_interrupt(struct fuzz *f)
 {
 	struct svmrt_vcpu_extint line = { .size = sizeof(line), .level = fuzz_below(f, 2) };
@@ -526,7 +554,7 @@ static int call_wrong(struct fuzz *f)
 		SVMRT_VM_UNMAP, SVMRT_VM_ZAP, SVMRT_VM_DIRTY,
 		SVMRT_VCPU_SET_IMAGE, SVMRT_VCPU_DEBUG, SVMRT_VCPU_NMI, SVMRT_VCPU_EXTINT,
 		SVMRT_VCPU_INIT, SVMRT_VCPU_LAPIC, SVMRT_VM_IRQCHIP, SVMRT_VM_MSI, SVMRT_VM_IRQFD,
-		SVMRT_VM_EOIFD, SVMRT_VM_IOEVENTFD, SVMRT_VM_TIME,
+		SVMRT_VM_EOIFD, SVMRT_VM_IOEVENTFD, SVMRT_VM_PORTS, SVMRT_VM_PORT, SVMRT_VM_TIME,
 	};
 	/* On pages of its own, so that a struct of random addresses can only hit itself. */
 	static uint64_t buffer[1024];
@@ -668,6 +696,8 @@ static const struct {
 	{ "VM_IRQFD", call_irqfd, 3 },
 	{ "VM_EOIFD", call_eoifd, 2 },
 	{ "VM_IOEVENTFD", call_ioeventfd, 3 },
+	{ "VM_PORTS", call_ports, 3 },
+	{ "VM_PORT", call_port, 4 },
 	{ "an eventfd", call_eventfd, 3 },
 	{ "a signal", call_signal, 4 },
 	{ "NMI, INTR, INIT or SIPI", call_interrupt, 4 },

@@ -177,8 +177,14 @@ void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t c
 		    const struct svmrt_exit_rule *rules, uint32_t rule_count,
 		    const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count)
 {
-	static struct svmk_vmcb vmcb;
-	static struct svmrt_vcpu_state state;
+	abi_prepare(guest, dev, code, code_bytes, rules, rule_count, cpuid, cpuid_count);
+	abi_open_vcpu(guest);
+}
+
+void abi_prepare(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
+		 const struct svmrt_exit_rule *rules, uint32_t rule_count,
+		 const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count)
+{
 	struct svmrt_create_mem mem = { .size = sizeof(mem), .bytes = ABI_RAM_BYTES };
 	int err;
 
@@ -197,6 +203,13 @@ void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t c
 	err = abi_policy_with(guest, rules, rule_count, cpuid, cpuid_count);
 	if (err)
 		bail("VM_POLICY", err, guest->error);
+}
+
+void abi_open_vcpu(struct abi_guest *guest)
+{
+	static struct svmk_vmcb vmcb;
+	static struct svmrt_vcpu_state state;
+
 	abi_real_mode(&vmcb, &state);
 	open_vcpu(guest, &vmcb, &state);
 }

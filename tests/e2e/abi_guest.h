@@ -55,6 +55,11 @@ void abi_start(struct abi_guest *guest, int dev, const void *code, size_t code_b
 void abi_start_with(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
 		    const struct svmrt_exit_rule *rules, uint32_t rule_count,
 		    const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count);
+/* The same in two steps, for what must be said before the first vCPU. */
+void abi_prepare(struct abi_guest *guest, int dev, const void *code, size_t code_bytes,
+		 const struct svmrt_exit_rule *rules, uint32_t rule_count,
+		 const struct svmrt_cpuid_row *cpuid, uint32_t cpuid_count);
+void abi_open_vcpu(struct abi_guest *guest);
 /* Close vCPU 0 of a started guest and make it again from another save area. */
 void abi_replace_vcpu(struct abi_guest *guest, const struct svmk_vmcb *vmcb,
 		      const struct svmrt_vcpu_state *state);

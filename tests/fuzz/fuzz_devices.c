@@ -85,11 +85,10 @@ static void build(void)
 	console_init(&vm.console);
 	pic_add(&vm, 0x0200);
 	if (ioapic_add(&vm, 1, &error) || pit_add(&vm, &error) || rtc_add(&vm, &error) ||
-	    acpi_pm_add(&vm, &error))
+	    acpi_pm_add(&vm, &error) || pci_host_add(&vm, &error))
 		abort();
 	keyboard_add(&vm);
 	system_ports_add(&vm);
-	pci_host_add(&vm);
 	for (unsigned int i = 0; i < 4; i++)
 		uart_add(&vm, &(struct svmt_device){ .at = serial[i], .irq = i & 1 ? 3 : 4 }, &error);
 }
@@ -165,6 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		take(&step, lines);
 	}
 	device_free_all(&vm);
+	port_cells_free(&vm);
 	device_thread_free(&vm);
 	console_free(&vm.console);
 	bus_free(&vm.bus);

@@ -38,6 +38,9 @@ static struct machine {
 	uint32_t data;
 	int eoi_fd;
 	uint32_t eoi_vector;
+	struct svmrt_port_page page;
+	struct svmrt_port ports[SVMRT_PORT_CELLS];
+	unsigned int port_count;
 } machine;
 
 static int note_extint(int fd, bool level)
@@ -65,6 +68,28 @@ static int note_eoifd(int fd, struct svmrt_eoifd *eoifd, struct engine_error *er
 	return 0;
 }
 
+static struct svmrt_port_page *give_page(int fd, struct svmrt_ports *ports,
+					 struct engine_error *error)
+{
+	(void)fd;
+	(void)error;
+	assert_true(ports->fd >= 0);
+	return &machine.page;
+}
+
+static int note_port(int fd, struct svmrt_port *port, struct engine_error *error)
+{
+	(void)fd;
+	(void)error;
+	machine.ports[machine.port_count++] = *port;
+	return 0;
+}
+
+static void take_page_back(struct svmrt_port_page *page)
+{
+	assert_ptr_equal(page, &machine.page);
+}
+
 static int set_up(void **state)
 {
 	struct machine *m = &machine;
@@ -74,7 +99,9 @@ static int set_up(void **state)
 	m->eoi_fd = -1;
 	uv_loop_init(&m->daemon.loop);
 	uv_async_init(&m->daemon.loop, &m->daemon.wake, NULL);
-	m->engine = (struct engine){ .extint = note_extint, .msi = note_msi, .eoifd = note_eoifd };
+	m->engine = (struct engine){ .extint = note_extint, .msi = note_msi, .eoifd = note_eoifd,
+				      .ports = give_page, .port = note_port,
+				      .unmap_ports = take_page_back };
 	m->daemon.engine = &m->engine;
 	m->vm.daemon = &m->daemon;
 	m->vcpu.vm = &m->vm;
@@ -92,7 +119,7 @@ static int set_up(void **state)
 	assert_int_equal(acpi_pm_add(&m->vm, &error), 0);
 	keyboard_add(&m->vm);
 	system_ports_add(&m->vm);
-	pci_host_add(&m->vm);
+	assert_int_equal(pci_host_add(&m->vm, &error), 0);
 	for (unsigned int i = 0; i < 4; i++) {
 		static const uint16_t ports[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 
@@ -110,6 +137,7 @@ static int tear_down(void **state)
 	struct machine *m = *state;
 
 	device_free_all(&m->vm);
+	port_cells_free(&m->vm);
 	device_thread_free(&m->vm);
 	console_free(&m->vm.console);
 	bus_free(&m->vm.bus);
@@ -628,6 +656,95 @@ static void uart_priorities(void **state)
 	assert_int_equal(machine.messages, 0);		/* loopback lets go of the line */
 }
 
+/* The cell of a port, as the module looks for it. */
+static struct svmrt_port_cell *cell_of(uint16_t port, unsigned int bytes)
+{
+	for (unsigned int i = 0; i < machine.port_count; i++)
+		if (machine.ports[i].port == port && machine.ports[i].bytes == bytes)
+			return &machine.page.cells[machine.ports[i].cell];
+	fail_msg("port 0x%x has no cell", port);
+	return NULL;
+}
+
+static void post(uint16_t port, uint8_t value)
+{
+	machine.page.posted[machine.page.head++ % SVMRT_POSTED] =
+		(struct svmrt_posted){ .port = port, .bytes = 1, .value = value };
+}
+
+static void uart_posted_bytes_come_before_the_next_access(void **state)
+{
+	struct svmrt_port_cell *data = cell_of(0x3f8, 1);
+
+	(void)state;
+	assert_int_equal(data->mode, SVMRT_PORT_POST);
+	machine.page.head = machine.page.tail = UINT32_MAX - 1;
+	post(0x3f8, 'a');
+	post(0x3f8, 'b');
+	post(0x3f8, 'c');
+	assert_int_equal(machine.vm.console.pending_bytes, 0);
+	out(0x3f8, 'd');
+	assert_memory_equal(machine.vm.console.pending, "abcd", 4);
+	assert_int_equal(machine.page.tail, 1);
+	post(0x3f8, 'e');
+	bus_settle(&machine.vm);
+	post(0x3f8, 'f');
+	assert_int_equal(in(0x3ff), 0);
+	assert_memory_equal(machine.vm.console.pending, "abcdef", 6);
+	assert_int_equal(machine.vm.console.pending_bytes, 6);
+}
+
+/* Whoever is interrupted for an empty transmitter, loops back or sets the divisor writes to the device. */
+static void uart_takes_posts_only_while_a_byte_only_leaves(void **state)
+{
+	struct svmrt_port_cell *data = cell_of(0x3f8, 1), *ier = cell_of(0x3f9, 1);
+
+	(void)state;
+	out(0x3f9, 0x02);
+	assert_int_equal(data->mode, 0);
+	assert_int_equal(ier->mode, SVMRT_PORT_READ);
+	assert_int_equal(ier->value, 2);
+	out(0x3f9, 0x05);
+	assert_int_equal(data->mode, SVMRT_PORT_POST);
+	assert_int_equal(ier->value, 5);
+	out(0x3fb, 0x83);
+	assert_int_equal(data->mode, 0);
+	assert_int_equal(ier->mode, 0);
+	out(0x3fb, 0x03);
+	assert_int_equal(data->mode, SVMRT_PORT_POST);
+	out(0x3fc, 0x10);
+	assert_int_equal(data->mode, 0);
+}
+
+static void uart_status_is_offered_while_its_read_has_no_effect(void **state)
+{
+	struct svmrt_port_cell *lsr = cell_of(0x3fd, 1);
+	size_t waiting;
+
+	(void)state;
+	assert_int_equal(lsr->mode, SVMRT_PORT_READ);
+	assert_int_equal(lsr->value, 0x60);
+	/* What was typed gets in by the read, where no interrupt asks for it. */
+	console_type(&machine.vm.console, "ab", 2, &waiting);
+	uv_run(&machine.vm.device_thread.loop, UV_RUN_NOWAIT);
+	assert_int_equal(lsr->mode, 0);
+	assert_int_equal(in(0x3fd), 0x61);
+	assert_int_equal(lsr->mode, SVMRT_PORT_READ);	/* without FIFOs 'b' has to wait */
+	assert_int_equal(lsr->value, 0x61);
+	assert_int_equal(in(0x3f8), 'a');
+	assert_int_equal(in(0x3f8), 'b');
+	assert_int_equal(lsr->mode, SVMRT_PORT_READ);
+	assert_int_equal(lsr->value, 0x60);
+	/* An overrun, in loopback: its read clears it. */
+	out(0x3fc, 0x10);
+	out(0x3f8, 'x');
+	out(0x3f8, 'y');
+	assert_int_equal(lsr->mode, 0);
+	assert_int_equal(in(0x3fd), 0x63);
+	assert_int_equal(lsr->mode, SVMRT_PORT_READ);
+	assert_int_equal(lsr->value, 0x61);
+}
+
 static void uarts_beside_the_console_are_not_connected(void **state)
 {
 	(void)state;
@@ -732,6 +849,29 @@ static void pci_has_a_host_bridge_only(void **state)
 	assert_int_equal(in(0x80), 0);
 	out(0x80, 0x11);
 	assert_int_equal(in(0x80), 0x11);
+}
+
+static void pci_is_answered_for_all_but_the_bridge(void **state)
+{
+	const struct svmrt_port *data = NULL;
+	struct svmrt_port_cell *address = cell_of(0xcf8, 4), *absent = cell_of(0xcfc, 4);
+
+	(void)state;
+	for (unsigned int i = 0; i < machine.port_count; i++)
+		if (machine.ports[i].port == 0xcfc)
+			data = &machine.ports[i];
+	assert_int_equal(address->mode, SVMRT_PORT_READ | SVMRT_PORT_STORE);
+	assert_int_equal(absent->mode, SVMRT_PORT_READ);
+	assert_int_equal(absent->value, 0xffffffff);
+	assert_int_equal(data->flags, SVMRT_PORT_UNLESS);
+	assert_ptr_equal(&machine.page.cells[data->unless_cell], address);
+	/* Its registers meet the condition; other functions, and the mechanism turned off, do not. */
+	assert_int_equal(0x800000fc & data->unless_mask, data->unless_value);
+	assert_int_not_equal(0x80000100 & data->unless_mask, data->unless_value);
+	assert_int_not_equal(0x80010000 & data->unless_mask, data->unless_value);
+	assert_int_not_equal(0x00000000 & data->unless_mask, data->unless_value);
+	address->value = 0x80000008;			/* as the module stores it */
+	assert_int_equal(bus_read(&machine.vm, BUS_PORT, 0xcfc, 4), 0x06000000);
 }
 
 /* ---- Framework ---- */
@@ -841,11 +981,15 @@ int main(void)
 		CASE(rtc_shows_that_an_update_is_near),
 		CASE(uart_fifo_levels_and_timeout),
 		CASE(uart_priorities),
+		CASE(uart_posted_bytes_come_before_the_next_access),
+		CASE(uart_takes_posts_only_while_a_byte_only_leaves),
+		CASE(uart_status_is_offered_while_its_read_has_no_effect),
 		CASE(uarts_beside_the_console_are_not_connected),
 		CASE(resets_and_power_off_end_the_run),
 		CASE(the_keyboard_controller_has_no_keyboard),
 		CASE(acpi_timer_and_events),
 		CASE(pci_has_a_host_bridge_only),
+		CASE(pci_is_answered_for_all_but_the_bridge),
 		CASE(a_line_is_high_while_a_source_is),
 		CASE(guest_time_stands_still_while_paused),
 		CASE(guest_time_stops_and_goes_on_when_the_module_says),

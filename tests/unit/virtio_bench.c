@@ -96,6 +96,7 @@ struct device *bench_device(struct bench *bench)
 void bench_free(struct bench *bench)
 {
 	device_free_all(&bench->vm);
+	port_cells_free(&bench->vm);
 	device_thread_free(&bench->vm);
 	console_free(&bench->vm.console);
 	bus_free(&bench->vm.bus);
