@@ -9,7 +9,8 @@
 #include "text.h"
 
 /* Counters of a vCPU that are neither exits nor host-caused, in the order of the table. */
-static const char *const totals[] = { "entries", "slices", "events", "dropped", "xcr0_restored" };
+static const char *const totals[] = { "entries", "slices", "flushes", "events", "dropped",
+					 "xcr0_restored" };
 
 /* Sum `group`'s members (or the plain members) over all vCPUs into a new object. */
 static cJSON *sum(const cJSON *vcpus, const char *group)

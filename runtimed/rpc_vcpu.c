@@ -127,6 +127,7 @@ static cJSON *stats_json(const struct vcpu *vcpu)
 	add_count(host, "npf", stats.host_npf);
 	add_count(json, "entries", stats.entries);
 	add_count(json, "slices", stats.slices);
+	add_count(json, "flushes", stats.flushes);
 	add_count(json, "events", stats.events);
 	add_count(json, "dropped", stats.events_dropped);
 	add_count(json, "xcr0_restored", stats.xcr0_restored);

@@ -46,7 +46,7 @@ EXIT = {
 VCPUS = [{
     "vcpu": 0, "exits": {"IOIO": 14, "VMMCALL": 1}, "ports": {"0x3f8": 13, "0x80": 1},
     "msrs": {}, "gpas": {}, "host": {"intr": 3, "nmi": 0, "npf": 2},
-    "entries": 20, "slices": 4, "events": 15, "dropped": 0, "xcr0_restored": 0,
+    "entries": 20, "slices": 4, "flushes": 2, "events": 15, "dropped": 0, "xcr0_restored": 0,
     "missed_ticks": {"lapic": 4},
 }]
 MISSED = {"i8254": 7, "mc146818": 0}

@@ -556,6 +556,7 @@ json_lines() {
 	entries 20
 	events 15
 	slices 4
+	flushes 2
 	END
 	run -0 fake '' stat --rows 1 fake
 	grep -qE '^  \(others\) +1 ' <<<"$output"
