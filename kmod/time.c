@@ -7,53 +7,61 @@
 #include <asm/tsc.h>
 #include "irq.h"
 
-/* Both clocks at one moment, as well as they can be read. */
-static void read_clocks(struct svmrt_moment *now)
+#define TRIES 8
+
+/*
+ * Both clocks at one moment: of a few tries the one that took least. Under a hypervisor that is busy,
+ * the time between two instructions can be that of another guest.
+ */
+static struct svmrt_moment read_clocks(u64 (*clock)(void))
 {
+	struct svmrt_moment now = { 0 };
+	u64 least = U64_MAX, tsc, ns, took;
 	unsigned long flags;
+	u32 i;
 
 	local_irq_save(flags);
-	now->ns = ktime_get_ns();
-	now->tsc = rdtsc();
+	for (i = 0; i < TRIES; i++) {
+		tsc = rdtsc();
+		ns = clock();
+		took = rdtsc() - tsc;
+		if (took >= least)
+			continue;
+		least = took;
+		now.ns = ns;
+		now.tsc = tsc + took / 2;
+	}
 	local_irq_restore(flags);
+	return now;
 }
 
 /*
  * The kernel's tsc_khz may be a measurement of milliseconds, made while it booted; what both clocks
  * counted since is better, if they agree on the whole (one of them may have stood still in a suspend).
  */
-static u64 loaded_ns, loaded_tsc;
+static struct svmrt_moment loaded;
 
 void svmrt_time_init(void)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	loaded_ns = ktime_get_boottime_ns();
-	loaded_tsc = rdtsc();
-	local_irq_restore(flags);
+	loaded = read_clocks(ktime_get_boottime_ns);
 }
 
-static u32 measured_khz(u64 now_ns, u64 now_tsc)
+static u32 measured_khz(const struct svmrt_moment *now)
 {
-	u64 ms = div_u64(now_ns - loaded_ns, NSEC_PER_MSEC), khz;
+	u64 ms = div_u64(now->ns - loaded.ns, NSEC_PER_MSEC), khz;
 
 	if (ms < MSEC_PER_SEC)
 		return tsc_khz;
-	khz = div64_u64(now_tsc - loaded_tsc, ms);
-	return khz > tsc_khz - tsc_khz / 50 && khz < tsc_khz + tsc_khz / 50 ? khz : tsc_khz;
+	khz = div64_u64(now->tsc - loaded.tsc, ms);
+	return khz > tsc_khz - tsc_khz / 20 && khz < tsc_khz + tsc_khz / 20 ? khz : tsc_khz;
 }
 
 void svmrt_time_begin(struct svmrt_vm *vm)
 {
-	u64 now_ns;
-	unsigned long flags;
+	const struct svmrt_moment now = read_clocks(ktime_get_boottime_ns);
 
-	local_irq_save(flags);
-	now_ns = ktime_get_boottime_ns();
-	vm->zero_tsc = rdtsc();
-	local_irq_restore(flags);
-	vm->tsc_khz = measured_khz(now_ns, vm->zero_tsc);
+	vm->zero_tsc = now.tsc;
+	vm->tsc_khz = measured_khz(&now);
 }
 
 /* A vCPU that RUNs, or the number of none. RUN holds vcpu->lock, and looks at `stopped` under it. */
@@ -97,9 +105,9 @@ static int stop(struct svmrt_vm *vm, struct svmrt_time *arg)
 		return -EBUSY;
 	}
 	/* The second time with one moment for all, by when no timer can expire any more. */
-	read_clocks(&vm->stopped_at);
+	vm->stopped_at = read_clocks(ktime_get_ns);
 	stop_apics(vm);
-	read_clocks(&vm->stopped_at);
+	vm->stopped_at = read_clocks(ktime_get_ns);
 	stop_apics(vm);
 	arg->ns = vm->stopped_at.ns;
 	return 0;
@@ -115,7 +123,7 @@ static int go(struct svmrt_vm *vm, struct svmrt_time *arg)
 		svmrt_err(arg, "guest time does not stand still");
 		return -EALREADY;
 	}
-	read_clocks(&now);
+	now = read_clocks(ktime_get_ns);
 	if (arg->op == SVMRT_TIME_GO) {
 		passed.ns = now.ns - vm->stopped_at.ns;
 		passed.tsc = now.tsc - vm->stopped_at.tsc;

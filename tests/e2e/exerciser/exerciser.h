@@ -63,6 +63,7 @@ extern void (*in_handler)(uint32_t vector);
 void timer_edge(void);
 void forget_edge(void);
 void end_at_pics(uint32_t vector);
+void forget_requests(void);		/* edges that either PIC keeps; masks everything */
 
 void exercise_uart(void);
 void exercise_pic(void);

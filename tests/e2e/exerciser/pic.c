@@ -67,6 +67,20 @@ void forget_edge(void)
 	out8(MASTER + 1, 0xff);
 }
 
+/* Initialisation takes every edge that was kept. */
+void forget_requests(void)
+{
+	for (unsigned int chip = 0; chip < 2; chip++) {
+		const uint16_t port = chip ? SLAVE : MASTER;
+
+		out8(port, 0x11);
+		out8((uint16_t)(port + 1), chip ? 0x38 : 0x30);
+		out8((uint16_t)(port + 1), chip ? 2 : 4);
+		out8((uint16_t)(port + 1), 1);
+		out8((uint16_t)(port + 1), 0xff);
+	}
+}
+
 static void commands(void)
 {
 	at("pic commands");

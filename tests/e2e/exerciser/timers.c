@@ -110,6 +110,7 @@ void exercise_rtc(void)
 	cmos(3, 0xff);
 	cmos(5, 0xff);
 	in8_cmos(0x0c);
+	forget_requests();
 	in_handler = end_at_pics;
 	port_write("imr", 0x21, 0xfb);
 	port_write("slave imr", 0xa1, 0xfe);
