@@ -243,6 +243,7 @@ static int serve(pid_t child, int signals)
 int main(int argc, char **argv)
 {
 	sigset_t mask;
+	char **command;
 	int signals, status;
 
 	if (argc < 3 || strcmp(argv[1], "--help") == 0) {
@@ -266,6 +267,8 @@ int main(int argc, char **argv)
 	terminal_open(&display);
 	terminal_open(&console);
 	terminal_open(&port);
-	status = serve(start(arguments(argc, argv)), signals);
+	command = arguments(argc, argv);
+	status = serve(start(command), signals);
+	free(command);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
