@@ -14,7 +14,7 @@ if HAVE_BATS
 TESTS += $(SCRIPT_TESTS)
 endif
 EXTRA_DIST += $(SCRIPT_TESTS)
-EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/run-lab-la57 tests/e2e/run-lab-bochs tests/e2e/run-lab-conformance tests/e2e/run-lab-fidelity tests/e2e/module-cycles tools/setup.sh tools/kernel-headers tests/run-npm tests/npm tests/run-tsan tests/tsan.supp
+EXTRA_DIST += tests/e2e/run-lab tests/e2e/run-lab-kvm tests/e2e/run-lab-la57 tests/e2e/run-lab-bochs tests/e2e/run-lab-conformance tests/e2e/run-lab-fidelity tests/e2e/module-cycles tools/setup.sh tools/stages.sh tools/kernel-headers tests/run-npm tests/npm tests/run-tsan tests/tsan.supp
 
 SCRIPT_TESTS += tests/cli/readme.bats tests/cli/tables.bats tests/cli/kmod_symbols.bats
 EXTRA_DIST += tests/kmod-symbols tests/cli/kmod-symbols.allow
